@@ -1,0 +1,40 @@
+/**
+ * The Auth0 account behind a change: what the tenant says of it, and what we keep
+ * (Auth0 Management API, GET /api/v2/users/{id}).
+ */
+
+/** The snapshot taken with the invitation. The commit goes ahead only if it still holds. */
+export type Account = {
+  email?: string;
+  emailVerified: boolean;
+  name?: string;
+  /** The database identity whose address changes, and the connection that holds it. */
+  connection: string;
+  identity: string;
+  /** Epoch ms of the last password reset, 0 if there was none. */
+  passwordResetAt: number;
+};
+
+/** What the tenant said of a user, trimmed to what decisions need. */
+export type TenantUser = {
+  email?: string;
+  emailVerified: boolean;
+  name?: string;
+  blocked: boolean;
+  passwordResetAt: number;
+  identities: readonly {
+    provider: string;
+    connection: string;
+    userId: string;
+    isSocial: boolean;
+  }[];
+};
+
+/**
+ * Auth0 stores database addresses in lower case, so two spellings of one address are one address.
+ * Only ASCII folds: `ı` is not `i` (CVE-2019-19844).
+ */
+export const sameAddress = (a: string | undefined, b: string | undefined): boolean =>
+  a !== undefined && b !== undefined && fold(a) === fold(b);
+const fold = (address: string): string =>
+  address.replace(/[A-Z]/g, (letter) => letter.toLowerCase());

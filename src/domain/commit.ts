@@ -1,0 +1,130 @@
+/**
+ * From a confirmed change to a committed one: what the invitation found, whether the commit may go
+ * ahead, and how it ends. Each function is one decision of one worker.
+ */
+import { sameAddress, type Account, type TenantUser } from './account.ts';
+import {
+  close,
+  recorded,
+  taskOf,
+  write,
+  type EmailChange,
+  type Reason,
+  type Recorded,
+  type Side,
+  type Step,
+  type UserChanges,
+} from './email-change.ts';
+
+/** The invitation read the account: mail both mailboxes, or say why this can not be. */
+export function invited(
+  change: EmailChange,
+  user: TenantUser | undefined,
+  now: number,
+): Step | Recorded {
+  if (change.status !== 'pending' || change.account) return recorded(change);
+  const account = takeSnapshot(change, user);
+  if (typeof account === 'string') return reject(change, account, now);
+  // An account without an address has no current mailbox to ask.
+  const requires: readonly Side[] = account.email === undefined ? ['new'] : change.requires;
+  const current = requires.includes('current') ? 'mail.approve' : 'mail.notice';
+  return write(
+    { ...change, account, requires },
+    taskOf(change, `mail.confirm.${change.generation}`, now),
+    ...(account.email === undefined ? [] : [taskOf(change, current, now)]),
+  );
+}
+
+/**
+ * Takes the snapshot, or says why this account can not change its address. Only the primary
+ * identity counts: the root address of a social or enterprise login belongs to its provider.
+ */
+function takeSnapshot(
+  change: Pick<EmailChange, 'email' | 'requestedAt'>,
+  user: TenantUser | undefined,
+): Account | Reason {
+  if (!user) return 'user-gone';
+  if (user.blocked) return 'user-blocked';
+  const primary = user.identities[0];
+  if (!primary || primary.provider !== 'auth0' || primary.isSocial) return 'unsupported-identity';
+  if (sameAddress(user.email, change.email)) return 'same-email';
+  // The invitation may run long after the request, when the tenant was away.
+  if (user.passwordResetAt > change.requestedAt) return 'credentials-changed';
+  return {
+    ...(user.email === undefined ? {} : { email: user.email }),
+    ...(user.name === undefined ? {} : { name: user.name }),
+    emailVerified: user.emailVerified,
+    connection: primary.connection,
+    identity: primary.userId,
+    passwordResetAt: user.passwordResetAt,
+  };
+}
+
+export type CommitDecision =
+  | { kind: 'patch' }
+  | { kind: 'settled' }
+  | { kind: 'reject'; reason: Reason };
+
+/**
+ * The drift guard: is the account still the one the mailbox owners agreed about? An account that
+ * already holds the new, verified address is settled: either our own PATCH landed and its answer
+ * was lost, or somebody else granted the wish.
+ */
+export function decideCommit(change: EmailChange, user: TenantUser | undefined): CommitDecision {
+  const account = change.account;
+  if (!user || !account) return { kind: 'reject', reason: 'user-gone' };
+  if (!sameIdentity(user, account)) return { kind: 'reject', reason: 'unsupported-identity' };
+  const holdsNew = sameAddress(user.email, change.email);
+  if (holdsNew && user.emailVerified) return { kind: 'settled' };
+  if (user.blocked) return { kind: 'reject', reason: 'user-blocked' };
+  if (!holdsNew && !sameAddress(user.email ?? '', account.email ?? ''))
+    return { kind: 'reject', reason: 'address-drifted' };
+  // A reset since the request means that the owner took the account back (pre-hijacking, USENIX '22).
+  if (user.passwordResetAt > account.passwordResetAt)
+    return { kind: 'reject', reason: 'credentials-changed' };
+  return { kind: 'patch' };
+}
+
+/** The identity whose address we change is still the primary one, in the same connection. */
+export const sameIdentity = (user: TenantUser, account: Account): boolean =>
+  user.identities[0]?.userId === account.identity &&
+  user.identities[0].connection === account.connection;
+
+/** Marks that a PATCH may be on its way, before it is. */
+export function startWriting(change: EmailChange): Step | Recorded {
+  if (change.status !== 'confirmed') return recorded(change);
+  return write({ ...change, writing: true });
+}
+
+/** The tenant has the new address. The previous mailbox keeps the right to undo for a while. */
+export function settle(
+  change: EmailChange,
+  user: UserChanges,
+  undoWindowMs: number,
+  now: number,
+): Step | Recorded {
+  if (change.status !== 'confirmed') return recorded(change);
+  const committed: EmailChange = {
+    ...close(change, 'committed', now),
+    committedAt: now,
+    undo: { until: now + undoWindowMs },
+  };
+  return {
+    kind: 'write',
+    changes: [committed],
+    user: { ...user, committed: [...user.committed, change.id] },
+    tasks: [
+      taskOf(change, 'mail.done', now),
+      ...(change.account?.email === undefined ? [] : [taskOf(change, 'mail.changed', now)]),
+    ],
+  };
+}
+
+/** It can not be. Whoever pressed a button is told by mail; everybody else by the status. */
+export function reject(change: EmailChange, reason: Reason, now: number): Step | Recorded {
+  if (change.status !== 'pending' && change.status !== 'confirmed') return recorded(change);
+  const rejected: EmailChange = { ...close(change, 'rejected', now), reason };
+  return change.agreed.new === undefined
+    ? write(rejected)
+    : write(rejected, taskOf(change, 'mail.failed', now));
+}

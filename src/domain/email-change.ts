@@ -1,0 +1,257 @@
+/**
+ * The life of an email change, as values and pure decisions (the drawing is in
+ * docs/decisions/0002-state-machine.md). A decision looks at what is recorded and says what to
+ * write next and which tasks follow; it has no clock, no randomness and no I/O, so a door that
+ * loses a race simply reads again and decides again.
+ */
+import type { Account } from './account.ts';
+
+export const STATUSES = [
+  'pending',
+  'confirmed',
+  'committed',
+  'undone',
+  'superseded',
+  'canceled',
+  'expired',
+  'rejected',
+] as const;
+export type Status = (typeof STATUSES)[number];
+
+/** Why a change was rejected: a closed set that clients may switch on. */
+export type Reason =
+  | 'same-email'
+  | 'email-taken'
+  | 'address-drifted'
+  | 'credentials-changed'
+  | 'user-blocked'
+  | 'user-gone'
+  | 'unsupported-identity'
+  | 'undeliverable'
+  | 'deadline-passed'
+  | 'refused-by-auth0';
+
+/** The core's "no" at the door. What each looks like from outside is in problems.ts. */
+export type Refusal = { code: 'commit-in-progress' | 'already-committed' } | TooEarly | Locked;
+type TooEarly = { code: 'too-many-requests'; retryAt: number };
+type Locked = { code: 'changes-locked'; retryAt: number };
+
+/** The two mailboxes whose owners may have to agree. */
+export type Side = 'new' | 'current';
+
+/** What a link token may be used for; a token of one purpose never stands in for another. */
+export const PURPOSES = ['confirm', 'approve', 'cancel', 'undo'] as const;
+export type Purpose = (typeof PURPOSES)[number];
+
+/** How far one mail got. `doubt` = an earlier attempt may have been accepted; one more is allowed. */
+export type MailState = 'sending' | 'doubt' | 'sent' | 'failed';
+
+/** One email change, whole. Times are epoch milliseconds. Everything in it is sealed at rest. */
+export type EmailChange = {
+  id: string;
+  sub: string;
+  email: string;
+  status: Status;
+  reason?: Reason;
+  requestedAt: number;
+  expiresAt: number;
+  resendAfter: number;
+  /** 256 random bits, base64url: every link token of this change is derived from it. */
+  secret: string;
+  /** Counts invitations; a resend raises it, and older confirmation links die. */
+  generation: number;
+  /** Which mailboxes must agree before the commit. */
+  requires: readonly Side[];
+  agreed: Partial<Record<Side, number>>;
+  /** True when the target address has had its share of mail: all goes on, unseen, but no mail leaves. */
+  muted: boolean;
+  locale: string;
+  returnTo?: string;
+  /** The account as it was when the invitation was made; absent until then. */
+  account?: Account;
+  /** A PATCH may be on its way to the tenant: nobody else may decide until it is resolved. */
+  writing?: true;
+  mails: Record<string, MailState>;
+  mailedAt?: number;
+  confirmedAt?: number;
+  committedAt?: number;
+  closedAt?: number;
+  undo?: { until: number; requestedAt?: number; refused?: Reason };
+};
+
+/** What one user has going: the newest change, the committed ones that can still be undone (oldest first). */
+export type UserChanges = {
+  latest?: string;
+  committed: readonly string[];
+  lockedUntil?: number;
+};
+
+/** A piece of work that became due for a change at `at` (epoch ms). Names: `invite`, `mail.confirm.1` … */
+export type Task = { change: string; name: string; at: number };
+
+/** What a decision asks to be written, all or nothing. */
+export type Step = {
+  kind: 'write';
+  changes: readonly EmailChange[];
+  user?: UserChanges;
+  tasks: readonly Task[];
+};
+/** Nothing to write: the answer is what is recorded. */
+export type Recorded = { kind: 'recorded'; change: EmailChange };
+export type Refused = { kind: 'refused'; refusal: Refusal };
+export type Verdict = Step | Recorded | Refused;
+
+export const isOpen = (change: EmailChange): boolean =>
+  change.status === 'pending' || change.status === 'confirmed';
+
+/** Which mailboxes have not agreed yet. */
+export const awaiting = (change: EmailChange): Side[] =>
+  change.requires.filter((side) => change.agreed[side] === undefined);
+
+export const write = (change: EmailChange, ...tasks: Task[]): Step => ({
+  kind: 'write',
+  changes: [change],
+  tasks,
+});
+export const recorded = (change: EmailChange): Recorded => ({ kind: 'recorded', change });
+const refused = (refusal: Refusal): Refused => ({ kind: 'refused', refusal });
+
+export const taskOf = (change: EmailChange, name: string, at: number): Task => ({
+  change: change.id,
+  name,
+  at,
+});
+
+/** Ends a change. What follows from the end is the caller's to say. */
+export const close = (change: EmailChange, status: Status, now: number): EmailChange => {
+  const { writing: _, ...rest } = change;
+  return { ...rest, status, closedAt: now };
+};
+
+export type Request = Pick<
+  EmailChange,
+  'id' | 'sub' | 'email' | 'secret' | 'requires' | 'muted' | 'locale' | 'returnTo'
+>;
+export type Timing = { linkTtlMs: number; resendAfterMs: number };
+
+/**
+ * A user asks for an address. The newest request wins: an open change to another address is
+ * superseded. The same address within the cooldown is the same change; later it is invited again
+ * and the older link dies.
+ */
+export function request(
+  asked: Request,
+  user: UserChanges,
+  latest: EmailChange | undefined,
+  timing: Timing,
+  now: number,
+): Verdict {
+  if (user.lockedUntil !== undefined && now < user.lockedUntil)
+    return refused({ code: 'changes-locked', retryAt: user.lockedUntil });
+  if (latest?.status === 'confirmed' || (latest && undoUnderWay(latest)))
+    return refused({ code: 'commit-in-progress' });
+  const open = latest?.status === 'pending' && now < latest.expiresAt ? latest : undefined;
+  if (open?.email === asked.email)
+    return now < open.resendAfter ? recorded(open) : invitedAgain(open, asked.muted, timing, now);
+
+  const change: EmailChange = {
+    ...asked,
+    status: 'pending',
+    requestedAt: now,
+    expiresAt: now + timing.linkTtlMs,
+    resendAfter: now + timing.resendAfterMs,
+    generation: 1,
+    agreed: {},
+    mails: {},
+  };
+  return {
+    kind: 'write',
+    changes: open ? [change, close(open, 'superseded', now)] : [change],
+    user: { ...user, latest: change.id },
+    tasks: [taskOf(change, 'invite', now), taskOf(change, 'expire', change.expiresAt)],
+  };
+}
+
+/** The user asks for the confirmation mail again. */
+export function resend(change: EmailChange, muted: boolean, timing: Timing, now: number): Verdict {
+  if (change.status === 'confirmed') return refused({ code: 'commit-in-progress' });
+  if (change.status !== 'pending') return recorded(change);
+  if (now >= change.expiresAt) return write(close(change, 'expired', now));
+  if (now < change.resendAfter)
+    return refused({ code: 'too-many-requests', retryAt: change.resendAfter });
+  return invitedAgain(change, muted, timing, now);
+}
+
+function invitedAgain(change: EmailChange, muted: boolean, timing: Timing, now: number): Step {
+  const { mailedAt: _, ...rest } = change;
+  const again: EmailChange = {
+    ...rest,
+    muted,
+    generation: change.generation + 1,
+    expiresAt: now + timing.linkTtlMs,
+    resendAfter: now + timing.resendAfterMs,
+  };
+  const expire = taskOf(again, 'expire', again.expiresAt);
+  // Without a snapshot the invitation itself is still due and will mail the newest link.
+  return again.account
+    ? write(again, taskOf(again, `mail.confirm.${again.generation}`, now), expire)
+    : write(again, expire);
+}
+
+/**
+ * A mailbox owner pressed the button. The click counts once; the commit follows when everyone who
+ * must agree has. A late click finds the change expired, also before any worker noticed.
+ */
+export function agree(change: EmailChange, side: Side, now: number): Verdict {
+  if (change.status !== 'pending') return recorded(change);
+  if (now >= change.expiresAt) return write(close(change, 'expired', now));
+  if (change.agreed[side] !== undefined || !change.requires.includes(side)) return recorded(change);
+  const agreed: EmailChange = { ...change, agreed: { ...change.agreed, [side]: now } };
+  if (awaiting(agreed).length > 0) return write(agreed);
+  return write({ ...agreed, status: 'confirmed', confirmedAt: now }, taskOf(change, 'commit', now));
+}
+
+/** Withdrawn before the commit: by the user, the current mailbox, or an operator. Twice is harmless. */
+export function cancel(change: EmailChange, now: number): Verdict {
+  if (change.status === 'committed' || change.status === 'undone')
+    return refused({ code: 'already-committed' });
+  if (!isOpen(change)) return recorded(change);
+  // While a PATCH may be on its way nobody can promise that it will not happen.
+  if (change.writing) return refused({ code: 'commit-in-progress' });
+  return write(close(change, 'canceled', now));
+}
+
+/** The link lifetime has passed. Anything but a pending change has outlived this question. */
+export function expire(change: EmailChange, now: number): Verdict {
+  if (change.status !== 'pending') return recorded(change);
+  if (now < change.expiresAt) return write(change, taskOf(change, 'expire', change.expiresAt));
+  return write(close(change, 'expired', now));
+}
+
+export const undoUnderWay = (change: EmailChange): boolean =>
+  change.status === 'committed' &&
+  change.undo?.requestedAt !== undefined &&
+  change.undo.refused === undefined;
+
+/** The previous mailbox wants its address back. */
+export function requestUndo(change: EmailChange, now: number): Verdict {
+  if (change.status !== 'committed' || !change.undo) return recorded(change);
+  if (change.undo.requestedAt !== undefined || now >= change.undo.until) return recorded(change);
+  return write(
+    { ...change, undo: { ...change.undo, requestedAt: now } },
+    taskOf(change, 'undo', now),
+  );
+}
+
+/** How long a closed change still answers for itself, in ms: links and status say what became of it. */
+export const KEEP_CLOSED_MS = 7 * 24 * 3_600_000;
+
+/**
+ * When the record may vanish, in epoch ms, or `undefined` for never: a confirmed change and an undo
+ * under way stay until they are settled, whatever happens to Auth0 or the workers.
+ */
+export function keepUntil(change: EmailChange): number | undefined {
+  if (change.status === 'confirmed' || undoUnderWay(change)) return undefined;
+  if (change.status === 'pending') return change.expiresAt + KEEP_CLOSED_MS;
+  return Math.max(change.closedAt ?? 0, change.undo?.until ?? 0) + KEEP_CLOSED_MS;
+}
