@@ -1,8 +1,12 @@
 import { defineConfig } from 'vitest/config';
+import { StoryFirst } from './test/support/story-first.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/redis.setup.ts'],
+    sequence: { sequencer: StoryFirst },
+    pool: 'forks',
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

@@ -4,6 +4,7 @@
  */
 import { sameAddress, type Account, type TenantUser } from './account.ts';
 import {
+  askTask,
   close,
   recorded,
   taskOf,
@@ -27,11 +28,11 @@ export function invited(
   if (typeof account === 'string') return reject(change, account, now);
   // An account without an address has no current mailbox to ask.
   const requires: readonly Side[] = account.email === undefined ? ['new'] : change.requires;
-  const current = requires.includes('current') ? 'mail.approve' : 'mail.notice';
+  const notice = account.email === undefined || requires.includes('current') ? [] : ['mail.notice'];
   return write(
     { ...change, account, requires },
-    taskOf(change, `mail.confirm.${change.generation}`, now),
-    ...(account.email === undefined ? [] : [taskOf(change, current, now)]),
+    ...requires.map((side) => askTask(change, side, now)),
+    ...notice.map((name) => taskOf(change, name, now)),
   );
 }
 
@@ -96,6 +97,13 @@ export function startWriting(change: EmailChange): Step | Recorded {
   return write({ ...change, writing: true });
 }
 
+/** It was certainly not carried out: the change may be withdrawn again. */
+export function notWritten(change: EmailChange): Step | Recorded {
+  if (!change.writing) return recorded(change);
+  const { writing: _, ...rest } = change;
+  return write(rest);
+}
+
 /** The tenant has the new address. The previous mailbox keeps the right to undo for a while. */
 export function settle(
   change: EmailChange,
@@ -107,7 +115,8 @@ export function settle(
   const committed: EmailChange = {
     ...close(change, 'committed', now),
     committedAt: now,
-    undo: { until: now + undoWindowMs },
+    // Without a previous address there is nothing to put back.
+    ...(change.account?.email === undefined ? {} : { undo: { until: now + undoWindowMs } }),
   };
   return {
     kind: 'write',

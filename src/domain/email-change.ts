@@ -150,9 +150,12 @@ export function request(
     return refused({ code: 'changes-locked', retryAt: user.lockedUntil });
   if (latest?.status === 'confirmed' || (latest && undoUnderWay(latest)))
     return refused({ code: 'commit-in-progress' });
-  const open = latest?.status === 'pending' && now < latest.expiresAt ? latest : undefined;
-  if (open?.email === asked.email)
-    return now < open.resendAfter ? recorded(open) : invitedAgain(open, asked.muted, timing, now);
+  const pending = latest?.status === 'pending' ? latest : undefined;
+  const expired = pending !== undefined && now >= pending.expiresAt;
+  if (pending?.email === asked.email && !expired)
+    return now < pending.resendAfter
+      ? recorded(pending)
+      : invitedAgain(pending, asked.muted, timing, now);
 
   const change: EmailChange = {
     ...asked,
@@ -166,7 +169,8 @@ export function request(
   };
   return {
     kind: 'write',
-    changes: open ? [change, close(open, 'superseded', now)] : [change],
+    // Ended in the same write, so that a user never has two open changes.
+    changes: pending ? [change, close(pending, expired ? 'expired' : 'superseded', now)] : [change],
     user: { ...user, latest: change.id },
     tasks: [taskOf(change, 'invite', now), taskOf(change, 'expire', change.expiresAt)],
   };
@@ -183,19 +187,27 @@ export function resend(change: EmailChange, muted: boolean, timing: Timing, now:
 }
 
 function invitedAgain(change: EmailChange, muted: boolean, timing: Timing, now: number): Step {
-  const { mailedAt: _, ...rest } = change;
+  const { mailedAt, ...rest } = change;
+  const awaitsNew = change.agreed.new === undefined;
   const again: EmailChange = {
     ...rest,
+    ...(awaitsNew || mailedAt === undefined ? {} : { mailedAt }),
     muted,
-    generation: change.generation + 1,
+    // The link of a mailbox that has agreed goes on to answer with what is recorded.
+    generation: awaitsNew ? change.generation + 1 : change.generation,
     expiresAt: now + timing.linkTtlMs,
     resendAfter: now + timing.resendAfterMs,
   };
-  const expire = taskOf(again, 'expire', again.expiresAt);
   // Without a snapshot the invitation itself is still due and will mail the newest link.
-  return again.account
-    ? write(again, taskOf(again, `mail.confirm.${again.generation}`, now), expire)
-    : write(again, expire);
+  const mails = again.account ? awaiting(again).map((side) => askTask(again, side, now)) : [];
+  return write(again, ...mails, taskOf(again, 'expire', again.expiresAt));
+}
+
+/** The mail that asks this side to agree. Each resend has a name of its own. */
+export function askTask(change: EmailChange, side: Side, now: number): Task {
+  if (side === 'new') return taskOf(change, `mail.confirm.${change.generation}`, now);
+  const asked = Object.keys(change.mails).filter((name) => name.startsWith('mail.approve.'));
+  return taskOf(change, `mail.approve.${asked.length + 1}`, now);
 }
 
 /**

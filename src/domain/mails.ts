@@ -3,8 +3,9 @@
  * not promise exactly-once (RFC 1047), so a mail whose acceptance is in doubt is sent once more,
  * with the same Message-ID, and never a third time.
  */
+import { reject } from './commit.ts';
 import {
-  close,
+  isOpen,
   recorded,
   write,
   type EmailChange,
@@ -18,7 +19,8 @@ import {
 /** Each template: whose mailbox it goes to, which link it carries, and when it is still true. */
 export const MAILS = {
   confirm: { to: 'new', links: ['confirm'], wanted: (change) => change.status === 'pending' },
-  notice: { to: 'current', links: ['cancel'], wanted: (change) => change.status === 'pending' },
+  // A quick click does not silence it: until the commit there is something to cancel.
+  notice: { to: 'current', links: ['cancel'], wanted: isOpen },
   approve: {
     to: 'current',
     links: ['approve', 'cancel'],
@@ -35,27 +37,28 @@ export const MAILS = {
 >;
 export type Template = keyof typeof MAILS;
 
-/** `mail.confirm.2` → the template and, for a mail that may be sent again, its generation. */
-export function parseMailTask(
-  name: string,
-): { template: Template; generation?: number } | undefined {
-  const [, template = '', generation] = /^mail\.([a-z]+)(?:\.(\d+))?$/.exec(name) ?? [];
-  if (!(template in MAILS)) return undefined;
-  return {
-    template: template as Template,
-    ...(generation === undefined ? {} : { generation: Number(generation) }),
-  };
+/** `mail.confirm.2` → the template and, for a mail that may be asked for again, which one it is. */
+export function parseMailTask(name: string): { template: Template; count?: number } | undefined {
+  const [, template = '', count] = /^mail\.([a-z]+)(?:\.(\d+))?$/.exec(name) ?? [];
+  if (!isTemplate(template)) return undefined;
+  return { template, ...(count === undefined ? {} : { count: Number(count) }) };
 }
+
+const isTemplate = (name: string): name is Template => Object.hasOwn(MAILS, name);
 
 /** Before the first byte: `send` says whether this attempt may go out, under which state. */
 export function startMail(change: EmailChange, name: string): Step | Recorded {
   const task = parseMailTask(name);
   const state = change.mails[name];
-  const stale = task?.generation !== undefined && task.generation !== change.generation;
-  if (!task || stale || !MAILS[task.template].wanted(change) || !mayBeSent(state))
+  if (!task || !MAILS[task.template].wanted(change) || isReplaced(change, task))
     return recorded(change);
+  if (!mayBeSent(state)) return recorded(change);
   return write(withMail(change, name, state === 'sending' ? 'doubt' : 'sending'));
 }
+
+/** A resend took this link's place. */
+const isReplaced = (change: EmailChange, task: { template: Template; count?: number }): boolean =>
+  task.template === 'confirm' && task.count !== change.generation;
 
 const mayBeSent = (state: MailState | undefined): boolean =>
   state === undefined || state === 'sending';
@@ -63,7 +66,9 @@ const mayBeSent = (state: MailState | undefined): boolean =>
 /** The server took the mail. A muted mail is recorded like a sent one, so that nobody can tell. */
 export function mailSent(change: EmailChange, name: string, now: number): Step {
   const sent = withMail(change, name, 'sent');
-  return write(parseMailTask(name)?.template === 'confirm' ? { ...sent, mailedAt: now } : sent);
+  const task = parseMailTask(name);
+  const invites = task?.template === 'confirm' && !isReplaced(change, task);
+  return write(invites ? { ...sent, mailedAt: now } : sent);
 }
 
 /** The server did not take it and will be asked again. */
@@ -73,11 +78,12 @@ export function mailDeferred(change: EmailChange, name: string): Step {
   return write({ ...change, mails });
 }
 
-/** The server refused for good. A new address that takes no mail can never be confirmed. */
-export function mailRefused(change: EmailChange, name: string, now: number): Step {
+/** The server refused for good. A new address that takes no mail can never confirm, unless it has. */
+export function mailRefused(change: EmailChange, name: string, now: number): Step | Recorded {
   const failed = withMail(change, name, 'failed');
-  const fatal = parseMailTask(name)?.template === 'confirm' && change.status === 'pending';
-  return write(fatal ? { ...close(failed, 'rejected', now), reason: 'undeliverable' } : failed);
+  const invites = parseMailTask(name)?.template === 'confirm';
+  const fatal = invites && change.status === 'pending' && change.agreed.new === undefined;
+  return fatal ? reject(failed, 'undeliverable', now) : write(failed);
 }
 
 const withMail = (change: EmailChange, name: string, state: MailState): EmailChange => ({

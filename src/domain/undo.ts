@@ -51,22 +51,23 @@ export function settleUndo(
   now: number,
 ): Step | Recorded {
   if (!undoUnderWay(change)) return recorded(change);
-  const ended = followers.map((follower) =>
-    follower.status === 'committed'
-      ? close(follower, 'undone', now)
-      : isOpen(follower)
-        ? close(follower, 'canceled', now)
-        : follower,
-  );
+  const over = [change, ...followers.filter((follower) => follower.status === 'committed')];
   return {
     kind: 'write',
-    changes: [close(change, 'undone', now), ...ended],
+    changes: [
+      ...over.map((each) => close(each, 'undone', now)),
+      ...followers.filter(isOpen).map((follower) => close(follower, 'canceled', now)),
+    ],
     user: {
       ...user,
-      committed: user.committed.slice(0, user.committed.indexOf(change.id)),
+      committed: user.committed.filter((id) => !over.some((each) => each.id === id)),
       lockedUntil: now + lockMs,
     },
-    tasks: [taskOf(change, 'mail.undone', now), taskOf(change, 'mail.restored', now)],
+    tasks: [
+      taskOf(change, 'mail.restored', now),
+      // Every mailbox that signed in with an address that is gone is told, the latest above all.
+      ...over.map((each) => taskOf(each, 'mail.undone', now)),
+    ],
   };
 }
 

@@ -1,0 +1,61 @@
+/** The HTTP door: plugins and routes in the order in which they matter. */
+import Fastify, { type FastifyBaseLogger } from 'fastify';
+import {
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod';
+import { randomUUID } from 'node:crypto';
+import type { ApiDeps, App } from './api-deps.ts';
+import { registerAuthentication } from './plugins/authenticate.ts';
+import { registerOpenapi } from './plugins/openapi.ts';
+import { answerClientError, registerProblemDetails } from './plugins/problem-details.ts';
+import { registerRequestLog } from './plugins/request-log.ts';
+import { registerSecurityHeaders } from './plugins/security-headers.ts';
+import type { Readiness } from './readiness.ts';
+import { registerEmailChanges } from './routes/email-changes.ts';
+import { registerHealth } from './routes/health.ts';
+import { registerLinks } from './routes/links.ts';
+import { registerPages } from './routes/pages.ts';
+
+const BODY_LIMIT_BYTES = 16_384;
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** Builds the API, ready to listen or to `inject`. Its connections stay the caller's. */
+export async function buildApp(deps: ApiDeps, readiness: Readiness): Promise<App> {
+  const app = Fastify({
+    loggerInstance: deps.log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    // One id in logs, problems and jobs; a caller's own id is not taken over.
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    trustProxy: deps.config.trustProxy.length > 0 ? [...deps.config.trustProxy] : false,
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: 2 * REQUEST_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+    exposeHeadRoutes: true,
+    clientErrorHandler: answerClientError,
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  // Fastify takes text/plain by default, which needs no CORS preflight.
+  app.removeContentTypeParser('text/plain');
+
+  registerRequestLog(app);
+  registerProblemDetails(app, deps);
+  registerSecurityHeaders(app, deps.config);
+  registerAuthentication(app, deps);
+  await registerOpenapi(app, deps.config);
+
+  app.register(async (api: App) => {
+    registerHealth(api, readiness);
+    registerEmailChanges(api, deps);
+    registerLinks(api, deps);
+  });
+  // Apart, since forms are taken here and nowhere else.
+  app.register(async (pages: App) => registerPages(pages, deps));
+  await app.ready();
+  return app;
+}

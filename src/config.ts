@@ -1,0 +1,355 @@
+/**
+ * Settings: the environment in, one frozen object out. Everything is checked before anything is
+ * opened, and every problem is reported in one message, so that a set-up is mended in one go.
+ * The only reader of `process.env`.
+ */
+import { readFileSync } from 'node:fs';
+import { createPrivateKey } from 'node:crypto';
+import { z } from 'zod';
+
+/** The settings do not make a service. `problems` has one line for each fault. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(
+      [`${problems.length} problem${problems.length === 1 ? '' : 's'} with the settings:`]
+        .concat(problems.map((problem) => `  ${problem}`))
+        .join('\n'),
+    );
+    this.problems = problems;
+  }
+}
+/** sysexits.h EX_CONFIG. */
+export const EX_CONFIG = 78;
+
+type Env = Record<string, string | undefined>;
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\]|::1)$/;
+export const isLoopback = (hostname: string): boolean => LOOPBACK.test(hostname);
+
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const parseDuration = (text: string): number | undefined => {
+  const [, amount, unit] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? [];
+  return amount === undefined ? undefined : Number(amount) * UNITS[unit as keyof typeof UNITS];
+};
+const duration = (min: string, max: string) =>
+  z.string().transform((text, ctx) => {
+    const ms = parseDuration(text);
+    if (ms !== undefined && ms >= parseDuration(min)! && ms <= parseDuration(max)!) return ms;
+    ctx.addIssue({
+      code: 'custom',
+      message: `write a duration from ${min} to ${max}, like 90s, 10m, 1h, 7d`,
+    });
+    return z.NEVER;
+  });
+
+/** How many in how long: `5/1h`. */
+export type Limit = { points: number; windowMs: number };
+const limit = z.string().transform((text, ctx): Limit => {
+  const [points, window, extra] = text.split('/');
+  const windowMs = parseDuration(window ?? '');
+  if (/^[1-9]\d{0,6}$/.test(points ?? '') && windowMs !== undefined && windowMs >= 1000 && !extra)
+    return { points: Number(points), windowMs };
+  ctx.addIssue({ code: 'custom', message: 'write a limit as count/duration, like 5/1h' });
+  return z.NEVER;
+});
+
+const integer = (min: number, max: number) =>
+  z.string().transform((text, ctx) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    ctx.addIssue({ code: 'custom', message: `write a whole number from ${min} to ${max}` });
+    return z.NEVER;
+  });
+
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+
+const flag = z.enum(['0', '1'], 'write 0 or 1').transform((value) => value === '1');
+
+/** An absolute URL without credentials; plain http only to this very machine. */
+const checkUrl = (text: string): URL | string => {
+  if (!URL.canParse(text)) return 'write an absolute URL';
+  const url = new URL(text);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'write an https URL';
+  if (url.username !== '' || url.password !== '') return 'leave credentials out of the URL';
+  if (url.hash !== '') return 'leave the fragment out of the URL';
+  return url.protocol === 'http:' && !isLoopback(url.hostname)
+    ? 'use https (plain http is for loopback only)'
+    : url;
+};
+const url = z.string().transform((text, ctx) => {
+  const checked = checkUrl(text);
+  if (typeof checked !== 'string') return checked;
+  ctx.addIssue({ code: 'custom', message: checked });
+  return z.NEVER;
+});
+const urls = list.superRefine((items, ctx) => {
+  for (const item of items) {
+    const checked = checkUrl(item);
+    if (typeof checked === 'string')
+      ctx.addIssue({ code: 'custom', message: `${JSON.stringify(item)}: ${checked}` });
+  }
+});
+
+const sealingKeys = list.transform((items, ctx) => {
+  const keys = items.map((item) => Buffer.from(item, 'base64'));
+  if (keys.length > 0 && keys.every((key) => key.length === 32)) return keys;
+  ctx.addIssue({
+    code: 'custom',
+    message: 'write one or more base64 keys of 32 bytes, newest first (openssl rand -base64 32)',
+  });
+  return z.NEVER;
+});
+
+const hostname = z
+  .string()
+  .regex(/^[a-z0-9.-]+(:\d{1,5})?$/i, 'write the tenant domain alone, like tenant.eu.auth0.com');
+
+const shared = z.object({
+  REDIS_URL: z
+    .string()
+    .regex(
+      /^(rediss?:\/\/[^\s,]+(,rediss?:\/\/[^\s,]+)*|rediss?\+sentinel:\/\/[^\s]+\/[\w.-]+)$/,
+      'write redis://, rediss://, a comma list of them for a Cluster, or redis+sentinel://host:port,host:port/master',
+    ),
+  SEALING_KEYS: sealingKeys,
+  AUTH0_DOMAIN: hostname,
+  AUTH0_BASE_URL: url.optional(),
+  PUBLIC_URL: url,
+  CONFIRMATION: z.enum(['new', 'both', 'auto'], 'write new, both or auto').default('new'),
+  LINK_TTL: duration('5m', '24h').prefault('1h'),
+  UNDO_WINDOW: duration('1m', '30d').prefault('7d'),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  ALLOW_VOLATILE_REDIS: flag.prefault('0'),
+  SHUTDOWN_GRACE: duration('1s', '5m').prefault('20s'),
+  BRAND_NAME: z
+    .string()
+    .max(80)
+    .regex(/^[^\p{Cc}<>]+$/u, 'use plain text')
+    .optional(),
+  BRAND_COLOR: z
+    .string()
+    .regex(/^#[0-9a-f]{6}$/i, 'write a colour like #0a66c2')
+    .default('#2457d6'),
+  SUPPORT_URL: url.optional(),
+  LINK_STYLE: z.enum(['fragment', 'query'], 'write fragment or query').default('fragment'),
+  CONFIRM_URL: url.optional(),
+});
+
+const api = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: integer(0, 65_535).prefault('3000'),
+  AUTH0_AUDIENCE: z.string().min(1),
+  AUTH0_ISSUERS: urls.optional(),
+  REQUIRED_SCOPE: z
+    .string()
+    .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'write one scope (RFC 6749 scope-token)')
+    .default('change:email'),
+  MAX_AUTH_AGE: integer(0, 86_400).prefault('300'),
+  AUTH_TIME_CLAIM: z.string().min(1).default('https://readdress/auth_time'),
+  AMR_CLAIM: z.string().min(1).default('https://readdress/amr'),
+  CORS_ORIGINS: urls.prefault(''),
+  RETURN_URLS: urls.prefault(''),
+  TRUST_PROXY: list
+    .refine(
+      (items) =>
+        items.every((item) =>
+          /^(loopback|linklocal|uniquelocal|[\da-f:.]*[.:][\da-f:./]*)$/i.test(item),
+        ),
+      'write addresses, CIDR ranges, loopback, linklocal or uniquelocal (a number or "true" trusts the attacker)',
+    )
+    .prefault(''),
+  LIMIT_USER: limit.prefault('5/1h'),
+  LIMIT_ADDRESS: limit.prefault('3/24h'),
+  LIMIT_IP: limit.prefault('60/1m'),
+  LIMIT_LINK: limit.prefault('30/1m'),
+  RESEND_AFTER: duration('1s', '24h').prefault('60s'),
+});
+
+const workers = z.object({
+  AUTH0_CLIENT_ID: z.string().min(1),
+  AUTH0_CLIENT_SECRET: z.string().min(1).optional(),
+  AUTH0_PRIVATE_KEY: z
+    .string()
+    .transform((text, ctx) => {
+      try {
+        return createPrivateKey(text.replaceAll('\\n', '\n'));
+      } catch {
+        ctx.addIssue({
+          code: 'custom',
+          message: 'write a PEM private key (RSA, 2048 bits or more)',
+        });
+        return z.NEVER;
+      }
+    })
+    .refine((key) => key.asymmetricKeyType === 'rsa', 'write an RSA key')
+    .optional(),
+  AUTH0_MANAGEMENT_AUDIENCE: z.string().min(1).optional(),
+  AUTH0_RATE: z
+    .string()
+    .regex(/^(?!0+(\.0+)?$)\d{1,4}(\.\d{1,3})?$/, 'write calls per second, like 2 or 0.5')
+    .transform(Number)
+    .prefault('2'),
+  SMTP_URL: z.string().transform((text, ctx) => {
+    const parsed = URL.canParse(text) ? new URL(text) : undefined;
+    if (parsed && /^smtps?:$/.test(parsed.protocol) && parsed.hostname !== '') return parsed;
+    ctx.addIssue({ code: 'custom', message: 'write smtp://user:pass@host:587 or smtps://…' });
+    return z.NEVER;
+  }),
+  ALLOW_INSECURE_SMTP: flag.prefault('0'),
+  MAIL_FROM: z
+    .string()
+    .regex(/^[^\p{Cc}<>",;]*<[^\s<>@,;"]+@[^\s<>@,;"]+>$|^[^\s<>@,;"]+@[^\s<>@,;"]+$/u, {
+      message: 'write one address, like Example <no-reply@example.com>',
+    }),
+  COMMIT_DEADLINE: duration('1m', '30d').prefault('72h'),
+  WORKER_HOST: z.string().default('127.0.0.1'),
+  WORKER_PORT: integer(0, 65_535).prefault('9464'),
+});
+
+type Shared = z.output<typeof shared>;
+type Api = Shared & z.output<typeof api>;
+type Workers = Shared & z.output<typeof workers>;
+
+const sharedConfig = (s: Shared) => {
+  const baseUrl = s.AUTH0_BASE_URL ?? new URL(`https://${s.AUTH0_DOMAIN}`);
+  return {
+    redisUrl: s.REDIS_URL,
+    sealingKeys: s.SEALING_KEYS,
+    tenant: s.AUTH0_DOMAIN.toLowerCase(),
+    /** Without a trailing slash. */
+    auth0Url: trimSlash(baseUrl),
+    publicUrl: trimSlash(s.PUBLIC_URL),
+    confirmation: s.CONFIRMATION,
+    linkTtlMs: s.LINK_TTL,
+    undoWindowMs: s.UNDO_WINDOW,
+    logLevel: s.LOG_LEVEL,
+    allowVolatileRedis: s.ALLOW_VOLATILE_REDIS,
+    shutdownGraceMs: s.SHUTDOWN_GRACE,
+    linkStyle: s.LINK_STYLE,
+    confirmUrl: s.CONFIRM_URL?.href ?? `${trimSlash(s.PUBLIC_URL)}/confirm`,
+    brand: {
+      name: s.BRAND_NAME ?? s.PUBLIC_URL.hostname,
+      color: s.BRAND_COLOR,
+      ...(s.SUPPORT_URL ? { supportUrl: s.SUPPORT_URL.href } : {}),
+    },
+  } as const;
+};
+
+const apiConfig = (s: Api) =>
+  ({
+    ...sharedConfig(s),
+    host: s.HOST,
+    port: s.PORT,
+    audience: s.AUTH0_AUDIENCE,
+    /** Exact `iss` values, each with its trailing slash as Auth0 writes it. */
+    issuers: (s.AUTH0_ISSUERS ?? [sharedConfig(s).auth0Url]).map(
+      (issuer) => `${issuer.replace(/\/+$/, '')}/`,
+    ),
+    requiredScope: s.REQUIRED_SCOPE,
+    maxAuthAgeS: s.MAX_AUTH_AGE,
+    authTimeClaim: s.AUTH_TIME_CLAIM,
+    amrClaim: s.AMR_CLAIM,
+    /** Addresses under .test and the like can only exist where everything is on one machine. */
+    allowReservedDomains: isLoopback(s.PUBLIC_URL.hostname),
+    corsOrigins: s.CORS_ORIGINS.map((origin) => new URL(origin).origin),
+    returnUrls: s.RETURN_URLS,
+    trustProxy: s.TRUST_PROXY,
+    limits: { user: s.LIMIT_USER, address: s.LIMIT_ADDRESS, ip: s.LIMIT_IP, link: s.LIMIT_LINK },
+    resendAfterMs: s.RESEND_AFTER,
+  }) as const;
+
+const workerConfig = (s: Workers) => {
+  const both = sharedConfig(s);
+  return {
+    ...both,
+    clientId: s.AUTH0_CLIENT_ID,
+    credential: s.AUTH0_PRIVATE_KEY
+      ? { kind: 'key' as const, key: s.AUTH0_PRIVATE_KEY }
+      : { kind: 'secret' as const, secret: s.AUTH0_CLIENT_SECRET! },
+    managementAudience: s.AUTH0_MANAGEMENT_AUDIENCE ?? `${both.auth0Url}/api/v2/`,
+    callsPerSecond: s.AUTH0_RATE,
+    smtpUrl: s.SMTP_URL,
+    allowInsecureSmtp: s.ALLOW_INSECURE_SMTP || isLoopback(s.SMTP_URL.hostname),
+    mailFrom: s.MAIL_FROM,
+    commitDeadlineMs: s.COMMIT_DEADLINE,
+    workerHost: s.WORKER_HOST,
+    workerPort: s.WORKER_PORT,
+  } as const;
+};
+
+export type Config = Readonly<ReturnType<typeof sharedConfig>>;
+export type ApiConfig = Readonly<ReturnType<typeof apiConfig>>;
+export type WorkerConfig = Readonly<ReturnType<typeof workerConfig>>;
+
+const trimSlash = (from: URL): string => from.href.replace(/\/+$/, '');
+
+const oneCredential = (s: Partial<Workers>): string[] =>
+  (s.AUTH0_CLIENT_SECRET === undefined) === (s.AUTH0_PRIVATE_KEY === undefined)
+    ? ['AUTH0_CLIENT_SECRET: set this or AUTH0_PRIVATE_KEY, one of the two']
+    : [];
+
+/** Reads the settings of the API process. @throws {ConfigError} */
+export const readApiConfig = (env: Env = process.env): ApiConfig =>
+  apiConfig(read(shared.extend(api.shape), env));
+
+/** Reads the settings of the worker process. @throws {ConfigError} */
+export const readWorkerConfig = (env: Env = process.env): WorkerConfig =>
+  workerConfig(read(shared.extend(workers.shape), env, oneCredential));
+
+/** Reads the settings of both doors at once, for one process that opens both. @throws {ConfigError} */
+export function readBothConfigs(env: Env = process.env): { api: ApiConfig; workers: WorkerConfig } {
+  const settings = read(shared.extend(api.shape).extend(workers.shape), env, oneCredential);
+  return { api: apiConfig(settings), workers: workerConfig(settings) };
+}
+
+function read<T extends z.ZodObject>(
+  schema: T,
+  env: Env,
+  crossCheck: (settings: Record<string, unknown>) => string[] = () => [],
+): z.output<T> {
+  const problems: string[] = [];
+  const values: Record<string, string> = {};
+  for (const name of Object.keys(schema.shape)) {
+    const value = valueOf(env, name, problems);
+    if (value !== undefined && value !== '') values[name] = value;
+  }
+  const result = schema.safeParse(values);
+  for (const issue of result.error?.issues ?? []) {
+    const name = String(issue.path[0]);
+    problems.push(`${name}: ${values[name] === undefined ? 'is required' : issue.message}`);
+  }
+  problems.push(...crossCheck(values));
+  if (problems.length > 0 || !result.success) throw new ConfigError(problems);
+  return result.data;
+}
+
+/** `NAME`, or the content of the file that `NAME_FILE` points to (container secrets). */
+function valueOf(env: Env, name: string, problems: string[]): string | undefined {
+  const file = env[`${name}_FILE`];
+  if (file === undefined || file === '') return env[name];
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    problems.push(`${name}_FILE: cannot be read`);
+    return undefined;
+  }
+}
+
+/** What the settings weaken on purpose, one sentence each, for a warning at start. */
+export function weakenings(config: Config & Partial<ApiConfig> & Partial<WorkerConfig>): string[] {
+  return [
+    config.allowVolatileRedis && 'ALLOW_VOLATILE_REDIS=1: Redis may lose acknowledged clicks',
+    config.linkStyle === 'query' && 'LINK_STYLE=query: link tokens reach servers, proxies and logs',
+    config.publicUrl.startsWith('http:') && 'PUBLIC_URL is plain http: for this machine only',
+    config.auth0Url.startsWith('http:') && 'AUTH0_BASE_URL is plain http: for this machine only',
+    config.maxAuthAgeS === 0 && 'MAX_AUTH_AGE=0: a stolen session is enough to ask for a change',
+    config.allowInsecureSmtp && 'SMTP without required TLS: mail may travel in clear',
+  ].filter((sentence) => typeof sentence === 'string');
+}

@@ -1,0 +1,71 @@
+/**
+ * The composition root: everything a door needs besides its own plugins, in one plain object that
+ * is passed by hand. The clock and randomness come from here alone.
+ */
+import { randomBytes } from 'node:crypto';
+import type { DestinationStream, Logger } from 'pino';
+import type { Config } from './config.ts';
+import { openAlarm, type Alarm } from './queues.ts';
+import { createSealer, type Sealer } from './seal.ts';
+import { createChangeStore, type ChangeStore } from './store/changes.ts';
+import { checkDurability, openRedis, type RedisClient } from './store/redis.ts';
+import { createTransitions, type Transitions } from './store/transitions.ts';
+
+export type Deps<C extends Config = Config> = {
+  config: C;
+  log: Logger;
+  /** Epoch milliseconds. */
+  now: () => number;
+  random: (bytes: number) => Buffer;
+  redis: RedisClient;
+  /** `readdress:{<tenant>}`: what every key of this deployment starts with. */
+  prefix: string;
+  sealer: Sealer;
+  changes: ChangeStore;
+  transitions: Transitions;
+  alarm: Alarm;
+};
+
+/** What a host may put in place of the process's own: a clock, a source of randomness, a log sink. */
+export type Ambient = Partial<Pick<Deps, 'now' | 'random'>> & { logTo?: DestinationStream };
+
+/** Opens the connections and builds what stands on them. Redis may still be away. */
+export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambient = {}): Deps<C> {
+  const now = ambient.now ?? Date.now;
+  const random = ambient.random ?? randomBytes;
+  const prefix = `readdress:{${config.tenant}}`;
+  const redis = openRedis(config, 'commands', log);
+  const sealer = createSealer(config.sealingKeys, random);
+  const changes = createChangeStore(redis, sealer, prefix);
+  return {
+    config,
+    log,
+    now,
+    random,
+    redis,
+    prefix,
+    sealer,
+    changes,
+    transitions: createTransitions(
+      () => openRedis(config, 'subscriber', log),
+      changes.keys.changed,
+    ),
+    alarm: openAlarm(redis, prefix, log),
+  };
+}
+
+/**
+ * Waits for Redis as long as it takes, then refuses one that would lose acknowledged clicks.
+ * @throws {VolatileRedis}
+ */
+export async function untilRedisReady(deps: Deps): Promise<void> {
+  if (deps.redis.status !== 'ready')
+    await new Promise<void>((resolve) => deps.redis.once('ready', () => resolve()));
+  if (!deps.config.allowVolatileRedis) await checkDurability(deps.redis);
+}
+
+export async function closeDeps(deps: Deps): Promise<void> {
+  await deps.transitions.close();
+  await deps.alarm.close();
+  deps.redis.disconnect();
+}

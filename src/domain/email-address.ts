@@ -1,0 +1,133 @@
+/**
+ * One address, one spelling. What `parseEmail` returns is what we mail, what the mailbox owner
+ * proves and what we write at the tenant; no later step may read the text in another way
+ * (nodemailer CVE-2025-13033, GitLab CVE-2023-7028, next-auth CVE-2022-35924). So this is stricter
+ * than RFC 5321: an ASCII dot-atom before the @, a registrable domain as A-labels after it.
+ */
+import { domainToASCII, domainToUnicode } from 'node:url';
+import { parse } from 'tldts';
+
+/** RFC 5321 §4.5.3.1: a path of 256 octets, angle brackets included. */
+const MAX_ADDRESS = 254;
+const MAX_LOCAL = 64;
+const MAX_DOMAIN = 253;
+/** Ample for accents typed as two characters; beyond it nothing is worth the work. */
+const MAX_TYPED = 2 * MAX_ADDRESS;
+
+/** Dot-atom without `%` and `!` (source routes) and the backtick. */
+const LOCAL = /^[\w#$&'*+/=?^{|}~-]+(?:\.[\w#$&'*+/=?^{|}~-]+)*$/;
+/** The start of an RFC 2047 encoded word, which some mailers decode inside an address. */
+const ENCODED_WORD = '=?';
+const LABEL = /^[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/;
+
+/** Never mail, by RFC 6761 and RFC 7686. `.arpa` names machines, not mailboxes. */
+const NO_MAIL = new Set(['invalid', 'onion', 'arpa']);
+
+/**
+ * The canonical spelling of an address as a user typed it, or `undefined` for what is refused.
+ * Upper case in the local part is kept: only the receiving host may say that it does not matter.
+ * `allowReservedDomains` also takes names that exist on nobody's Internet (`.test`, `.example`,
+ * `.local`, a company's own): for a service on loopback.
+ */
+export function parseEmail(
+  input: unknown,
+  options: { allowReservedDomains?: boolean } = {},
+): string | undefined {
+  if (typeof input !== 'string') return undefined;
+  const typed = trimSpaces(input);
+  if (typed.length > MAX_TYPED) return undefined;
+  const at = typed.indexOf('@');
+  const local = typed.slice(0, Math.max(at, 0));
+  if (local.length > MAX_LOCAL || !LOCAL.test(local) || local.includes(ENCODED_WORD))
+    return undefined;
+  const domain = parseDomain(typed.slice(at + 1));
+  if (domain === undefined || !receivesMail(domain, options.allowReservedDomains === true))
+    return undefined;
+  const address = `${local}@${domain}`;
+  return address.length > MAX_ADDRESS ? undefined : address;
+}
+
+/** Typed or pasted spaces around the address. Tabs and line ends never come from a keyboard. */
+function trimSpaces(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && text[start] === ' ') start++;
+  while (end > start && text[end - 1] === ' ') end--;
+  return text.slice(start, end);
+}
+
+/**
+ * To A-labels, once. Apart from upper case and composed accents every label must already be what
+ * the conversion says it is: full-width letters, other dots, soft hyphens and percent signs would
+ * otherwise turn into somebody else's domain.
+ */
+function parseDomain(typed: string): string | undefined {
+  if (INVISIBLE_OR_FOLDS_TO_ASCII.test(typed)) return undefined;
+  const composed = typed.normalize('NFC');
+  const domain = domainToASCII(composed);
+  if (domain === '' || domain.length > MAX_DOMAIN) return undefined;
+  const unicode = domainToUnicode(domain);
+  // An A-label of another spelling (`xn--abc-`) does not survive the way there and back.
+  if (domainToASCII(unicode) !== domain) return undefined;
+
+  const labels = domain.split('.');
+  const shown = unicode.split('.');
+  const given = lowerCase(composed).split('.');
+  if (labels.length < 2 || given.length !== labels.length) return undefined;
+  const faithful = labels.every(
+    (label, i) => LABEL.test(label) && (given[i] === label || given[i] === shown[i]),
+  );
+  return faithful ? domain : undefined;
+}
+
+/** Format characters; and `İ` and the Kelvin sign, whose lower case contains an ASCII letter. */
+const INVISIBLE_OR_FOLDS_TO_ASCII = /[\p{Cf}\u0130\u212a]/u;
+
+/** Letter by letter, because a Greek word in capitals ends in another sigma than its letters. */
+const lowerCase = (text: string): string =>
+  Array.from(text, (character) => character.toLowerCase()).join('');
+
+/** Below a public suffix of the real DNS (the ICANN part of the list), not that suffix itself. */
+function receivesMail(domain: string, allowReservedDomains: boolean): boolean {
+  const tld = domain.slice(domain.lastIndexOf('.') + 1);
+  if (NO_MAIL.has(tld) || /^\d+$/.test(tld)) return false;
+  const known = parse(domain, {
+    extractHostname: false,
+    validateHostname: false,
+    allowPrivateDomains: false,
+  });
+  return known.domain !== null && (known.isIcann === true || allowReservedDomains);
+}
+
+/**
+ * What others may see of an address: `a•••@example.com`. Always three dots, so that the length
+ * stays hidden; a short local part shows nothing, for one letter would be most of it.
+ */
+export function maskEmail(address: string): string {
+  const at = address.lastIndexOf('@');
+  if (at < 0) return DOTS;
+  const local = Array.from(address.slice(0, at));
+  return `${local.length < 3 ? '' : local[0]}${DOTS}${address.slice(at)}`;
+}
+const DOTS = '•••';
+
+/**
+ * The address for people to read: the domain in its own script where that can not be taken for
+ * another name, else the A-labels as they are (`xn--gthub-n4a`, for `gıthub`).
+ */
+export function displayEmail(address: string): string {
+  const at = address.lastIndexOf('@');
+  const domain = domainToUnicode(address.slice(at + 1));
+  const clear =
+    domain.split('.').every(isClearLabel) || CLEAR_DOMAINS.some((it) => it.test(domain));
+  return clear ? `${address.slice(0, at)}@${domain}` : address;
+}
+
+/** Latin with an accent above or a cedilla; Chinese and Japanese; Korean: one of them in a label. */
+const isClearLabel = (label: string): boolean =>
+  /^(?:[a-z\d-][\u0300-\u030c\u0327\u0328]?|[ßæœø])+$/.test(label.normalize('NFD')) ||
+  /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\u30fc\d-]+$/u.test(label) ||
+  /^[\p{Script=Hangul}\d-]+$/u.test(label);
+
+/** Their letters pass for Latin ones, so the top-level domain has to be of the script as well. */
+const CLEAR_DOMAINS = [/^[\p{Script=Cyrillic}\d.-]+$/u, /^[\p{Script=Greek}\d.-]+$/u];

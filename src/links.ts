@@ -1,0 +1,67 @@
+/**
+ * Link tokens. A token names its change (16 bytes) and carries HMAC-SHA-256 of its purpose under
+ * the change's own 256-bit secret: 48 bytes, 64 base64url characters, one spelling only. Tokens of
+ * different purposes never stand in for each other, and a resend replaces the confirmation token
+ * alone, because the generation is part of what is derived.
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { PURPOSES, type EmailChange, type Purpose } from './domain/email-change.ts';
+import type { Config } from './config.ts';
+
+const TOKEN = /^[\w-]{64}$/;
+const ID_BYTES = 16;
+
+/** Change ids: 16 random bytes, 22 base64url characters. Not a secret. */
+export const createChangeId = (random: (bytes: number) => Buffer): string =>
+  random(ID_BYTES).toString('base64url');
+
+const CHANGE_ID = /^[\w-]{21}[AQgw]$/;
+export const isChangeId = (text: string): boolean => CHANGE_ID.test(text);
+
+/** The token that lets its holder use `purpose` on this change. */
+export function linkToken(change: EmailChange, purpose: Purpose): string {
+  return Buffer.concat([Buffer.from(change.id, 'base64url'), proof(change, purpose)]).toString(
+    'base64url',
+  );
+}
+
+/** The change that a token names, or `undefined` for what can not be a token of ours. */
+export function changeIdOf(token: string): string | undefined {
+  if (!TOKEN.test(token)) return undefined;
+  return Buffer.from(token, 'base64url').subarray(0, ID_BYTES).toString('base64url');
+}
+
+/** Which purpose the token proves for this change, if any. Every candidate is compared, in constant time. */
+export function purposeOf(token: string, change: EmailChange): Purpose | undefined {
+  const shown = Buffer.from(token, 'base64url').subarray(ID_BYTES);
+  let found: Purpose | undefined;
+  for (const purpose of PURPOSES)
+    if (timingSafeEqual(proof(change, purpose), shown)) found = purpose;
+  return found;
+}
+
+function proof(change: EmailChange, purpose: Purpose): Buffer {
+  const generation = purpose === 'confirm' ? `.${change.generation}` : '';
+  return createHmac('sha256', Buffer.from(change.secret, 'base64url'))
+    .update(`readdress ${purpose}${generation}`)
+    .digest();
+}
+
+/**
+ * What people paste: the token, the token in groups, or the whole link. Nothing is guessed: what
+ * does not reduce to one token stays as it is and is refused like any other wrong token.
+ */
+export function tokenFromPaste(text: string): string {
+  const compact = text.replaceAll(/\s/g, '');
+  return /(?:#|[?&]token=)([\w-]+)$/.exec(compact)?.[1] ?? compact;
+}
+
+/** The https link of a mail. In a fragment the token never reaches a server, proxy, log or Referer. */
+export function linkUrl(config: Config, change: EmailChange, purpose: Purpose): string {
+  const page = purpose === 'confirm' ? config.confirmUrl : `${config.publicUrl}/${purpose}`;
+  const token = linkToken(change, purpose);
+  if (config.linkStyle === 'fragment') return `${page}#${token}`;
+  const url = new URL(page);
+  url.searchParams.set('token', token);
+  return url.href;
+}

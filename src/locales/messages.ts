@@ -1,0 +1,103 @@
+/**
+ * The words of mails and pages: one ICU MessageFormat catalog per language, `en.json` being the
+ * original that all others translate. Reading a catalog happens once, when this module loads;
+ * everything after that is a pure function.
+ */
+import { readFileSync } from 'node:fs';
+import { match } from '@formatjs/intl-localematcher';
+import { IntlMessageFormat } from 'intl-messageformat';
+import type english from './en.json';
+
+export const LOCALES = ['en'] as const;
+export type Locale = (typeof LOCALES)[number];
+export type MessageKey = keyof typeof english;
+type Catalog = Record<MessageKey, string>;
+
+function readCatalog(locale: Locale): Catalog {
+  const catalog: Catalog = JSON.parse(
+    readFileSync(new URL(`./${locale}.json`, import.meta.url), 'utf8'),
+  );
+  return catalog;
+}
+const catalogs = new Map(LOCALES.map((locale) => [locale, readCatalog(locale)]));
+
+/** Nobody reads more languages than this; the rest of a longer header is not looked at. */
+const MAX_TAGS = 10;
+
+/**
+ * The best language we have for a BCP 47 tag (`pt-BR`) or an Accept-Language header value
+ * (`de-CH, de;q=0.9, en;q=0.8`; RFC 9110, section 12.5.4). Nonsense is English.
+ */
+export function matchLocale(requested: string | undefined): Locale {
+  const tags = (requested ?? '')
+    .split(',', MAX_TAGS)
+    .map((range) => {
+      const [tag = '', weight] = range.split(';q=');
+      return { tag: tag.trim(), weight: weight === undefined ? 1 : Number(weight) };
+    })
+    .filter(({ tag, weight }) => weight > 0 && /^[a-z]{2,3}(-[a-z0-9]{1,8}){0,4}$/i.test(tag))
+    .toSorted((a, b) => b.weight - a.weight)
+    .filter(({ tag }) => isWellFormed(tag));
+  const best = match(
+    tags.map(({ tag }) => tag),
+    LOCALES,
+    'en',
+  );
+  return LOCALES.find((locale) => locale === best) ?? 'en';
+}
+
+function isWellFormed(tag: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(tag).length === 1;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
+
+const RIGHT_TO_LEFT: readonly string[] = ['ar', 'fa', 'he', 'ur'];
+export const direction = (locale: Locale): 'ltr' | 'rtl' =>
+  RIGHT_TO_LEFT.includes(locale) ? 'rtl' : 'ltr';
+
+const compiled = new Map<string, IntlMessageFormat>();
+
+/** The words for `key`. The result is plain text: whoever puts it into HTML escapes it. */
+export function message(
+  locale: Locale,
+  key: MessageKey,
+  values: Record<string, string> = {},
+): string {
+  const id = `${locale} ${key}`;
+  let format = compiled.get(id);
+  if (!format) {
+    format = new IntlMessageFormat(catalogs.get(locale)![key], locale, undefined, {
+      ignoreTag: true,
+    });
+    compiled.set(id, format);
+  }
+  return String(format.format(direction(locale) === 'rtl' ? isolate(values) : values));
+}
+
+/** A Latin name in a right-to-left sentence keeps its own order: FSI … PDI (UAX #9, 2.4.1). */
+const isolate = (values: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, `\u2068${value}\u2069`]));
+
+const times = new Map<Locale, Intl.DateTimeFormat>();
+
+/** An absolute time with its zone named, the same for every reader: `August 17, 2026 at 2:05 PM UTC`. */
+export function formatTime(locale: Locale, epochMs: number): string {
+  let format = times.get(locale);
+  if (!format) {
+    format = new Intl.DateTimeFormat(locale, {
+      year: 'numeric',
+      month: 'long',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: '2-digit',
+      timeZone: 'UTC',
+      timeZoneName: 'short',
+    });
+    times.set(locale, format);
+  }
+  return format.format(epochMs);
+}

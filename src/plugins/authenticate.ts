@@ -1,0 +1,141 @@
+/**
+ * Who is asking: Auth0 access tokens by @fastify/jwt and get-jwks, under guards that these two
+ * leave to us: fixed issuers, no request to an address taken from a token, a time limit and a
+ * cooldown on key look-ups, and 401 for every bad token (RFC 6750, RFC 8725, RFC 9470).
+ */
+import jwt, { type TokenOrHeader } from '@fastify/jwt';
+import type { App } from '../api-deps.ts';
+import type { FastifyRequest } from 'fastify';
+import type { ApiConfig } from '../config.ts';
+import type { Deps } from '../deps.ts';
+import type { Side } from '../domain/email-change.ts';
+import { Problem } from '../problems.ts';
+import { createKeyLookup } from './signing-keys.ts';
+
+/** The claims that decide something. Everything else in a token is ignored. */
+export type AccessClaims = {
+  iss: string;
+  sub: string;
+  scope?: unknown;
+  permissions?: unknown;
+  gty?: unknown;
+  act?: unknown;
+  cnf?: unknown;
+  [claim: string]: unknown;
+};
+
+declare module '@fastify/jwt' {
+  interface FastifyJWT {
+    payload: AccessClaims;
+    user: AccessClaims;
+  }
+}
+
+const MAX_TOKEN_CHARS = 8192;
+const BEARER = /^bearer +([\w-]+\.[\w-]+\.[\w-]+)$/i;
+/** `auth0|…`, `google-oauth2|…`; never `client@clients` or `anon@…`. */
+const USER_SUB = /^[^@|]{1,64}\|.{1,190}$/u;
+const CLOCK_TOLERANCE_MS = 5000;
+
+export function registerAuthentication(app: App, deps: Deps<ApiConfig>): void {
+  const { config } = deps;
+  const findKey = createKeyLookup(config.issuers, deps.now);
+  app.register(jwt, {
+    decode: { complete: true },
+    secret: (_request: FastifyRequest, token: TokenOrHeader) => findKey(token),
+    verify: {
+      algorithms: ['RS256'],
+      allowedIss: [...config.issuers],
+      allowedAud: config.audience,
+      clockTolerance: CLOCK_TOLERANCE_MS,
+      requiredClaims: ['iss', 'sub', 'aud', 'exp', 'iat'],
+      // The verifier and its cache are kept only while jwtVerify is called without options.
+      cache: 1000,
+      cacheTTL: 60_000,
+    },
+  });
+}
+
+/** @throws {Problem} missing-token, invalid-token, insufficient-scope, unavailable */
+export const authenticate = (config: ApiConfig) => {
+  return async (request: FastifyRequest): Promise<void> => {
+    const header = request.headers.authorization;
+    if (header === undefined) throw challenge('missing-token');
+    if (header.length > MAX_TOKEN_CHARS || !BEARER.test(header)) throw challenge('invalid-token');
+    const claims = await verified(request);
+    if (!isUser(claims)) throw challenge('invalid-token');
+    if (!scopesOf(claims).includes(config.requiredScope))
+      throw challenge('insufficient-scope', `scope="${config.requiredScope}"`);
+  };
+};
+
+async function verified(request: FastifyRequest): Promise<AccessClaims> {
+  try {
+    return await request.jwtVerify<AccessClaims>();
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    // fast-jwt and @fastify/jwt give some bad tokens a 400 or 500 of their own.
+    throw challenge('invalid-token', undefined, error);
+  }
+}
+
+/** A person, holding the token as a plain bearer: not a machine, an agent, or a bound token. */
+const isUser = (claims: AccessClaims): boolean =>
+  typeof claims.sub === 'string' &&
+  USER_SUB.test(claims.sub) &&
+  claims.gty !== 'client-credentials' &&
+  claims.act === undefined &&
+  claims.cnf === undefined;
+
+const scopesOf = ({ scope, permissions }: AccessClaims): unknown[] => [
+  ...(typeof scope === 'string' ? scope.split(' ') : []),
+  ...(Array.isArray(permissions) ? (permissions as unknown[]) : []),
+];
+
+/** A future login time beyond this many seconds is no evidence of anything. */
+const FUTURE_S = 60;
+
+/**
+ * A stolen session must not be enough: the login itself has to be recent. Auth0 puts no auth_time
+ * into access tokens, so an Action copies it to a namespaced claim (auth0/actions).
+ * @throws {Problem} insufficient-user-authentication
+ */
+export const requireFreshLogin = (deps: Deps<ApiConfig>) => {
+  const { maxAuthAgeS, authTimeClaim } = deps.config;
+  return async (request: FastifyRequest): Promise<void> => {
+    if (maxAuthAgeS === 0) return;
+    const authTime = request.user[authTimeClaim] ?? request.user['auth_time'];
+    const ageS = typeof authTime === 'number' ? Math.floor(deps.now() / 1000) - authTime : Infinity;
+    if (ageS <= maxAuthAgeS && ageS >= -FUTURE_S) return;
+    throw challenge('insufficient-user-authentication', `max_age="${maxAuthAgeS}"`);
+  };
+};
+
+/**
+ * Whose agreement a change needs. Under `auto` OWASP's rule decides: a login with a second factor
+ * needs the new mailbox, any other, and one without evidence, needs both.
+ */
+export function requiredSides(config: ApiConfig, claims: AccessClaims): readonly Side[] {
+  const amr = claims[config.amrClaim] ?? claims['amr'];
+  const strong = Array.isArray(amr) && amr.includes('mfa');
+  const both = config.confirmation === 'both' || (config.confirmation === 'auto' && !strong);
+  return both ? ['new', 'current'] : ['new'];
+}
+
+type ChallengeCode =
+  | 'missing-token'
+  | 'invalid-token'
+  | 'insufficient-scope'
+  | 'insufficient-user-authentication';
+
+/** RFC 6750 §3: no error attribute for who sent nothing, and no word on what was wrong with a token. */
+function challenge(code: ChallengeCode, parameter?: string, cause?: unknown): Problem {
+  const error = code === 'missing-token' ? [] : [`error="${code.replaceAll('-', '_')}"`];
+  const parts = ['realm="email-change"', ...error, ...(parameter ? [parameter] : [])];
+  return new Problem(
+    code,
+    { headers: { 'www-authenticate': `Bearer ${parts.join(', ')}` } },
+    { cause },
+  );
+}
+export { challenge as bearerChallenge };

@@ -1,0 +1,38 @@
+/** The API described by its own schemas: /openapi.json, and /docs to read it. */
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import type { App } from '../api-deps.ts';
+import type { ApiConfig } from '../config.ts';
+
+export async function registerOpenapi(app: App, config: ApiConfig): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Readdress',
+        version: '1',
+        description: 'Change the email address of an Auth0 account: verify, then commit.',
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      servers: [{ url: config.publicUrl }],
+      components: {
+        securitySchemes: {
+          accessToken: {
+            type: 'oauth2',
+            flows: {
+              authorizationCode: {
+                authorizationUrl: `${config.auth0Url}/authorize`,
+                tokenUrl: `${config.auth0Url}/oauth/token`,
+                scopes: { [config.requiredScope]: 'Change my email address' },
+              },
+            },
+          },
+        },
+      },
+    },
+    transform: jsonSchemaTransform,
+  });
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+}

@@ -1,0 +1,83 @@
+/** Every error of every route leaves as application/problem+json, or as a page for a browser. */
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { App } from '../api-deps.ts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import type { Deps } from '../deps.ts';
+import { describeError } from '../log.ts';
+import { expose, problemBody, Problem, PROBLEMS } from '../problems.ts';
+
+export function registerProblemDetails(app: App, deps: Deps): void {
+  const allowed = collectRoutes(app);
+
+  app.setErrorHandler((error, request, reply) => {
+    const problem = hasZodFastifySchemaValidationErrors(error)
+      ? new Problem('invalid-request', { errors: error.validation.map(toPointer) })
+      : expose(error);
+    if (problem.code === 'internal-error')
+      request.log.error({ event: 'request.failed', ...describeError(error) });
+    else if (problem.code === 'unavailable')
+      request.log.warn({ event: 'request.unavailable', ...describeError(error) });
+    return sendProblem(reply, problem, deps);
+  });
+
+  app.setNotFoundHandler((request: FastifyRequest, reply: FastifyReply) => {
+    const methods = allowed(request.url);
+    const problem =
+      methods.length > 0
+        ? new Problem('method-not-allowed', { headers: { allow: methods.join(', ') } })
+        : new Problem('not-found');
+    return sendProblem(reply, problem, deps);
+  });
+}
+
+export function sendProblem(reply: FastifyReply, problem: Problem, deps: Deps): FastifyReply {
+  return reply
+    .status(PROBLEMS[problem.code].status)
+    .headers({ 'cache-control': 'no-store', ...problem.extras.headers })
+    .type('application/problem+json; charset=utf-8')
+    .serializer((body: unknown) => JSON.stringify(body))
+    .send(problemBody(problem, deps.config.publicUrl, reply.request.id));
+}
+
+const toPointer = (issue: { instancePath: string; message?: string | undefined }) => ({
+  pointer: `#${issue.instancePath}`,
+  detail: issue.message ?? 'is not what this endpoint takes',
+});
+
+/** Which methods a path answers, for 405 and its Allow header. */
+function collectRoutes(app: App): (url: string) => string[] {
+  const routes: { path: RegExp; methods: string[] }[] = [];
+  app.addHook('onRoute', ({ url, method }) => {
+    if (url.includes('*')) return;
+    const path = new RegExp(`^${url.replaceAll(/[.]/g, '\\.').replaceAll(/:\w+/g, '[^/]+')}$`);
+    routes.push({ path, methods: [method].flat() });
+  });
+  return (url) => {
+    const path = url.split('?')[0] ?? '';
+    const methods = routes
+      .filter((route) => route.path.test(path))
+      .flatMap((route) => route.methods);
+    return [...new Set(methods)];
+  };
+}
+
+/** What Node refuses before Fastify sees it: still a well-formed answer, and the connection ends. */
+export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return;
+  const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'headers-too-large' : 'invalid-request';
+  const { status, title, detail } = PROBLEMS[code];
+  const body = JSON.stringify({ type: 'about:blank', title, status, detail, code });
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      'Content-Type: application/problem+json; charset=utf-8',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Cache-Control: no-store',
+      'Connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}

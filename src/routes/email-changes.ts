@@ -1,0 +1,216 @@
+/** The signed-in user's side: request, follow, resend and withdraw one's own email change. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { ApiDeps, App } from '../api-deps.ts';
+import { announce } from '../announce.ts';
+import { parseEmail } from '../domain/email-address.ts';
+import {
+  cancel,
+  request as decideRequest,
+  resend,
+  type EmailChange,
+} from '../domain/email-change.ts';
+import { createChangeId, isChangeId } from '../links.ts';
+import { matchLocale } from '../locales/messages.ts';
+import { authenticate, requiredSides, requireFreshLogin } from '../plugins/authenticate.ts';
+import { enforce, limitPerIp } from '../plugins/rate-limit.ts';
+import { Problem, PROBLEMS, refusalProblem } from '../problems.ts';
+import type { Decided, Found } from '../store/changes.ts';
+import { changeSchema, problemSchema, viewOf } from './views.ts';
+
+const requestBody = z.strictObject({
+  email: z.string().max(1000).describe('The new address.'),
+  returnTo: z
+    .string()
+    .max(2000)
+    .optional()
+    .describe('Where the result page leads back to; one of RETURN_URLS.'),
+  locale: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,35}$/)
+    .optional()
+    .describe('BCP 47 tag for mails and pages.'),
+});
+const idParams = z.object({ id: z.string() });
+const nothing = z.undefined().or(z.null()).or(z.strictObject({}));
+
+export function registerEmailChanges(app: App, deps: ApiDeps): void {
+  const { config, changes, limits, now } = deps;
+  const signedIn = authenticate(config);
+  const timing = { linkTtlMs: config.linkTtlMs, resendAfterMs: config.resendAfterMs };
+  const secured = { security: [{ accessToken: [config.requiredScope] }], tags: ['email changes'] };
+
+  app.post(
+    '/v1/email-changes',
+    {
+      onRequest: [limitPerIp(limits.ip, 'ip'), signedIn, requireFreshLogin(deps)],
+      schema: {
+        ...secured,
+        body: requestBody,
+        response: { 202: changeSchema, '4xx': problemSchema },
+      },
+    },
+    async (req, reply) => {
+      const { returnTo, locale } = req.body;
+      const { sub } = req.user;
+      const email = parseEmail(req.body.email, config);
+      if (email === undefined)
+        throw new Problem('invalid-email', {
+          errors: [{ pointer: '#/email', detail: PROBLEMS['invalid-email'].detail }],
+        });
+      checkReturnTo(config.returnUrls, returnTo);
+      if (!sub.startsWith('auth0|')) throw new Problem('unsupported-identity');
+
+      const change = await withinLimits(deps, req, reply, email, (muted) =>
+        changes.decideRequest(sub, (user, latest) =>
+          decideRequest(
+            {
+              id: createChangeId(deps.random),
+              sub,
+              email,
+              secret: deps.random(32).toString('base64url'),
+              requires: requiredSides(config, req.user),
+              muted,
+              locale: matchLocale(locale ?? req.headers['accept-language']),
+              ...(returnTo === undefined ? {} : { returnTo }),
+            },
+            user,
+            latest,
+            timing,
+            now(),
+          ),
+        ),
+      );
+      return reply
+        .status(202)
+        .header('location', `${config.publicUrl}/v1/email-changes/${change.id}`)
+        .send(viewOf(change, now()));
+    },
+  );
+
+  app.get(
+    '/v1/email-changes/current',
+    {
+      onRequest: signedIn,
+      schema: { ...secured, response: { 200: changeSchema, '4xx': problemSchema } },
+    },
+    async (req, reply) => {
+      const { value: user } = await changes.readUser(req.user.sub);
+      return sendView(deps, req, reply, await findOwn(deps, req.user.sub, user.latest));
+    },
+  );
+
+  app.get(
+    '/v1/email-changes/:id',
+    {
+      onRequest: signedIn,
+      schema: {
+        ...secured,
+        params: idParams,
+        response: { 200: changeSchema, '4xx': problemSchema },
+      },
+    },
+    async (req, reply) =>
+      sendView(deps, req, reply, await findOwn(deps, req.user.sub, req.params.id)),
+  );
+
+  app.post(
+    '/v1/email-changes/:id/resend',
+    {
+      onRequest: [limitPerIp(limits.ip, 'ip'), signedIn],
+      schema: {
+        ...secured,
+        params: idParams,
+        body: nothing,
+        response: { 202: changeSchema, '4xx': problemSchema },
+      },
+    },
+    async (req, reply) => {
+      const { value: own } = await findOwn(deps, req.user.sub, req.params.id);
+      const change = await withinLimits(deps, req, reply, own.email, (muted) =>
+        decideOwn(deps, own.id, (recorded) => resend(recorded, muted, timing, now())),
+      );
+      return reply.status(202).send(viewOf(change, now()));
+    },
+  );
+
+  app.delete(
+    '/v1/email-changes/:id',
+    {
+      onRequest: signedIn,
+      schema: {
+        ...secured,
+        params: idParams,
+        body: nothing,
+        response: { 204: z.null(), '4xx': problemSchema },
+      },
+    },
+    async (req, reply) => {
+      const { value: own } = await findOwn(deps, req.user.sub, req.params.id);
+      settled(deps, req, await decideOwn(deps, own.id, (change) => cancel(change, now())));
+      return reply.status(204).send(null);
+    },
+  );
+}
+
+/** The caller's own change. Another user's is as unknown as one that never was. */
+async function findOwn(deps: ApiDeps, sub: string, id: string | undefined) {
+  const found = id !== undefined && isChangeId(id) ? await deps.changes.findChange(id) : undefined;
+  if (found?.value.sub !== sub) throw new Problem('not-found');
+  return found;
+}
+
+async function decideOwn(deps: ApiDeps, id: string, rule: Rule): Promise<Decided> {
+  const decided = await deps.changes.decide(id, rule);
+  if (!decided) throw new Problem('not-found');
+  return decided;
+}
+type Rule = Parameters<ApiDeps['changes']['decide']>[1];
+
+/** What may send a mail counts for the user, visibly, and for the target address, invisibly. */
+async function withinLimits(
+  deps: ApiDeps,
+  req: FastifyRequest,
+  reply: FastifyReply,
+  email: string,
+  decide: (muted: boolean) => Promise<Decided>,
+): Promise<EmailChange> {
+  const { limits, sealer } = deps;
+  const user = sealer.fingerprint(req.user.sub, 'limit');
+  const address = sealer.fingerprint(email.toLowerCase(), 'limit');
+  enforce(await limits.user.take(user), 'user', reply);
+  const { allowed } = await limits.address.take(address);
+  const decided = await decide(!allowed);
+  if (decided.verdict.kind !== 'write')
+    await Promise.all([limits.user.giveBack(user), limits.address.giveBack(address)]);
+  return settled(deps, req, decided);
+}
+
+/** Past the decision: a refusal leaves as a problem, a write is announced. */
+function settled(deps: ApiDeps, req: FastifyRequest, decided: Decided): EmailChange {
+  if (!('change' in decided)) throw refusalProblem(decided.verdict.refusal, deps.now());
+  announce(deps, decided, req.id);
+  return decided.change;
+}
+
+function checkReturnTo(allowed: readonly string[], returnTo: string | undefined): void {
+  // Compared as text, before any URL parser can make two different strings equal.
+  if (returnTo !== undefined && !allowed.includes(returnTo))
+    throw new Problem('invalid-return-url', {
+      errors: [{ pointer: '#/returnTo', detail: 'not in RETURN_URLS' }],
+    });
+}
+
+/** Polling costs next to nothing: an unchanged change is a 304. */
+function sendView(
+  deps: ApiDeps,
+  req: FastifyRequest,
+  reply: FastifyReply,
+  found: Found<EmailChange>,
+) {
+  const view = viewOf(found.value, deps.now());
+  const etag = `"${found.version}-${view.status}"`;
+  reply.header('etag', etag);
+  if (req.headers['if-none-match'] === etag) return reply.status(304).send();
+  return reply.status(200).send(view);
+}

@@ -1,0 +1,157 @@
+/** The holder of a mailed link: an SPA's own confirm route, a native deep link, the link page. */
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { announce } from '../announce.ts';
+import type { ApiDeps, App } from '../api-deps.ts';
+import { maskEmail } from '../domain/email-address.ts';
+import {
+  agree,
+  cancel,
+  isOpen,
+  PURPOSES,
+  requestUndo,
+  undoUnderWay,
+  type EmailChange,
+  type Purpose,
+  type Verdict,
+} from '../domain/email-change.ts';
+import { changeIdOf, purposeOf } from '../links.ts';
+import { limitPerIp } from '../plugins/rate-limit.ts';
+import { Problem, refusalProblem } from '../problems.ts';
+import { inspectionSchema, outcomeOf, outcomeSchema, problemSchema } from './views.ts';
+
+const linkBody = z.strictObject({ token: z.string().max(1000).describe('The token of the link.') });
+const responses = { 200: outcomeSchema, 202: outcomeSchema, '4xx': problemSchema };
+
+export function registerLinks(app: App, deps: ApiDeps): void {
+  const { limits, now } = deps;
+  const guarded = { onRequest: limitPerIp(limits.link, 'link') };
+
+  app.post(
+    '/v1/links/inspect',
+    {
+      ...guarded,
+      schema: {
+        tags: ['links'],
+        body: linkBody,
+        response: { 200: inspectionSchema, '4xx': problemSchema },
+      },
+    },
+    async (req) => {
+      const { change, purpose } = await findByToken(deps, req.body.token);
+      const forNewMailbox = purpose === 'confirm';
+      const current = change.account?.email;
+      return {
+        purpose,
+        ...outcomeOf(change, now()),
+        email: forNewMailbox ? change.email : maskEmail(change.email),
+        ...(current === undefined ? {} : { currentEmail: maskEmail(current) }),
+        expiresAt: new Date(
+          purpose === 'undo' && change.undo ? change.undo.until : change.expiresAt,
+        ).toISOString(),
+      };
+    },
+  );
+
+  for (const purpose of PURPOSES)
+    app.post(
+      `/v1/${purpose}`,
+      { ...guarded, schema: { tags: ['links'], body: linkBody, response: responses } },
+      async (req, reply) => {
+        const change = await useLink(deps, req, purpose, req.body.token);
+        const waitMs = preferredWaitMs(req.headers['prefer']);
+        if (waitMs === 0) return reply.status(202).send(outcomeOf(change, now()));
+        const outcome = await untilSettled(deps, change, waitMs);
+        reply.header('preference-applied', `wait=${waitMs / 1000}`);
+        return reply
+          .status(isOpen(outcome) || isUnderWay(outcome) ? 202 : 200)
+          .send(outcomeOf(outcome, now()));
+      },
+    );
+}
+
+/** Everything that is not a living token of ours gets this one answer. */
+const invalidLink = () => new Problem('invalid-link');
+
+/** @throws {Problem} invalid-link */
+async function findByToken(
+  deps: ApiDeps,
+  token: string,
+): Promise<{ change: EmailChange; purpose: Purpose }> {
+  const id = changeIdOf(token);
+  const found = id === undefined ? undefined : await deps.changes.findChange(id);
+  const purpose = found && purposeOf(token, found.value);
+  if (!purpose) throw invalidLink();
+  return { change: found.value, purpose };
+}
+
+const RULES: Record<Purpose, (change: EmailChange, now: number) => Verdict> = {
+  confirm: (change, now) => agree(change, 'new', now),
+  approve: (change, now) => agree(change, 'current', now),
+  cancel,
+  undo: requestUndo,
+};
+
+/**
+ * Does what the link is for, once; again, it answers with what is recorded.
+ * @throws {Problem} invalid-link, commit-in-progress, unavailable
+ */
+export async function useLink(
+  deps: ApiDeps,
+  req: FastifyRequest,
+  purpose: Purpose,
+  token: string,
+): Promise<EmailChange> {
+  const { change } = await findByToken(deps, token);
+  const decided = await deps.changes.decide(change.id, (recorded) => {
+    // Asked of the record that is decided on: a resend meanwhile has replaced the token.
+    if (purposeOf(token, recorded) !== purpose) throw invalidLink();
+    return RULES[purpose](recorded, deps.now());
+  });
+  if (!decided) throw invalidLink();
+  if ('change' in decided) {
+    announce(deps, decided, req.id);
+    return decided.change;
+  }
+  // Too late to cancel is an outcome like any other; the page says how to undo.
+  if (decided.verdict.refusal.code === 'already-committed') return change;
+  throw refusalProblem(decided.verdict.refusal, deps.now());
+}
+
+const MAX_WAIT_S = 30;
+
+/** `Prefer: wait=N` (RFC 7240), in milliseconds; 0 when not asked for. */
+function preferredWaitMs(prefer: string | string[] | undefined): number {
+  const [, seconds] = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,4})"?/i.exec(String(prefer ?? '')) ?? [];
+  return seconds === undefined ? 0 : Math.min(Number(seconds), MAX_WAIT_S) * 1000;
+}
+
+/** The workers are at it; the outcome is a matter of time. */
+const isUnderWay = (change: EmailChange): boolean =>
+  change.status === 'confirmed' || undoUnderWay(change);
+
+async function untilSettled(
+  deps: ApiDeps,
+  change: EmailChange,
+  waitMs: number,
+): Promise<EmailChange> {
+  const deadline = deps.now() + waitMs;
+  let latest = change;
+  while (isUnderWay(latest) && deps.now() < deadline) {
+    await nextWrite(deps, change.id, Math.min(deadline - deps.now(), 1000));
+    latest = (await deps.changes.findChange(change.id))?.value ?? latest;
+  }
+  return latest;
+}
+
+/** Resolves with the next write to the change, or after `ms`: a lost message only costs time. */
+const nextWrite = (deps: ApiDeps, id: string, ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      stop();
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    const stop = deps.transitions.listen(id, done);
+  });

@@ -1,0 +1,180 @@
+/**
+ * The pages behind the mailed links. GET renders a button and changes nothing, since mail scanners
+ * follow links; only the button's POST acts. Nobody is logged in, no cookie is set, and the token
+ * is in no URL that reaches this server (unless LINK_STYLE=query asks for it).
+ */
+import formbody from '@fastify/formbody';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { ApiDeps, App } from '../api-deps.ts';
+import { maskEmail } from '../domain/email-address.ts';
+import { PURPOSES, type Purpose } from '../domain/email-change.ts';
+import { tokenFromPaste } from '../links.ts';
+import { matchLocale, type Locale } from '../locales/messages.ts';
+import { outcomeOf, type Outcome } from '../pages/outcome.ts';
+import {
+  ASSETS,
+  PAGE_CSP,
+  renderBrandCss,
+  renderHomePage,
+  renderLinkPage,
+  renderProblemsPage,
+  renderResultPage,
+  type LinkProblem,
+} from '../pages/render.ts';
+import { limitPerIp } from '../plugins/rate-limit.ts';
+import { expose, Problem, PROBLEMS, type ProblemCode } from '../problems.ts';
+import { SealError } from '../seal.ts';
+import { useLink } from './links.ts';
+
+const form = z.strictObject({ token: z.string().max(2000) });
+const linkQuery = z.object({ token: z.string().max(2000).optional() });
+const resultQuery = z.object({ receipt: z.string().max(1000) });
+const hidden = { hide: true };
+
+export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
+  const { config, limits, now } = deps;
+  const { brand } = config;
+  const html = pageSender(config.publicUrl.startsWith('https:'));
+
+  await app.register(formbody);
+  app.removeContentTypeParser('application/json');
+
+  for (const purpose of PURPOSES) {
+    app.get(`/${purpose}`, { schema: { ...hidden, querystring: linkQuery } }, (req, reply) => {
+      const token = config.linkStyle === 'query' ? req.query.token : undefined;
+      return html(
+        reply,
+        200,
+        renderLinkPage({ purpose, locale: localeOf(req), brand, ...(token && { token }) }),
+      );
+    });
+
+    app.post(
+      `/${purpose}`,
+      {
+        onRequest: [refuseCrossSite, limitPerIp(limits.link, 'link')],
+        schema: { ...hidden, body: form },
+        // A person is looking: the same page again, with the reason and the token still in it.
+        errorHandler: (error, req, reply) => {
+          const problem = expose(error);
+          const shown = PAGE_PROBLEMS[problem.code];
+          if (!shown) throw problem;
+          const token = postedToken(req);
+          const page = renderLinkPage({
+            purpose,
+            locale: localeOf(req),
+            brand,
+            problem: shown,
+            ...(token && { token }),
+          });
+          reply.headers(problem.extras.headers ?? {});
+          return html(reply, PROBLEMS[problem.code].status, page);
+        },
+      },
+      async (req, reply) => {
+        const change = await useLink(deps, req, purpose, tokenFromPaste(req.body.token));
+        const receipt = deps.sealer.seal(
+          JSON.stringify({ id: change.id, purpose, at: now() }),
+          RECEIPT,
+        );
+        return reply.redirect(`/result?receipt=${receipt}`, 303);
+      },
+    );
+  }
+
+  app.get('/result', { schema: { ...hidden, querystring: resultQuery } }, async (req, reply) => {
+    const { id, purpose, at } = openReceipt(deps, req.query.receipt);
+    const found = now() < at + RECEIPT_MS ? await deps.changes.findChange(id) : undefined;
+    if (!found) throw new Problem('not-found');
+    const change = found.value;
+    const { returnTo } = change;
+    const page = renderResultPage({
+      purpose,
+      locale: localeOf(req),
+      brand,
+      outcome: outcomeOf(purpose, change, now()) ?? PROCESSING,
+      email: maskEmail(change.email),
+      ...(returnTo === undefined ? {} : { returnTo }),
+    });
+    return html(reply, 200, page);
+  });
+
+  app.get('/', { schema: hidden }, (req, reply) =>
+    html(reply, 200, renderHomePage({ locale: localeOf(req), brand })),
+  );
+
+  const rows = Object.entries(PROBLEMS).map(([code, row]) => ({ code, ...row }));
+  app.get('/problems', { schema: hidden }, (_req, reply) =>
+    html(reply, 200, renderProblemsPage(rows, brand)),
+  );
+
+  const assets = {
+    ...ASSETS,
+    '/assets/brand.css': { body: renderBrandCss(brand), type: 'text/css; charset=utf-8' },
+  };
+  for (const [path, asset] of Object.entries(assets))
+    app.get(path, { schema: hidden }, (_req, reply) =>
+      // Addressed by their digest, so they never change under one address.
+      reply
+        .type(asset.type)
+        .header('cache-control', 'public, max-age=31536000, immutable')
+        .send(asset.body),
+    );
+}
+
+const PROCESSING: Outcome = { kind: 'processing' };
+
+const PAGE_PROBLEMS: Partial<Record<ProblemCode, LinkProblem>> = {
+  'invalid-link': 'invalid-link',
+  'invalid-request': 'invalid-link',
+  unavailable: 'try-again',
+  'commit-in-progress': 'try-again',
+  'too-many-requests': 'too-many-requests',
+};
+
+/** Sends a page under its own policy; on https browsers also upgrade what is left of http. */
+const pageSender = (secure: boolean) => {
+  const policy = secure ? `${PAGE_CSP}; upgrade-insecure-requests` : PAGE_CSP;
+  return (reply: FastifyReply, status: number, page: string): FastifyReply =>
+    reply
+      .status(status)
+      .header('content-security-policy', policy)
+      .header('vary', 'accept-language')
+      .type('text/html; charset=utf-8')
+      .send(page);
+};
+
+const localeOf = (req: FastifyRequest): Locale => matchLocale(req.headers['accept-language']);
+
+/**
+ * The form carries its own secret and no cookie, so forging it gains nothing; a form posted from
+ * another site is refused all the same. `Origin` says nothing here: under no-referrer it is "null".
+ */
+async function refuseCrossSite(req: FastifyRequest): Promise<void> {
+  const site = req.headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin' && site !== 'none')
+    throw new Problem('cross-site');
+}
+
+function postedToken(req: FastifyRequest): string | undefined {
+  const token = (req.body as { token?: unknown } | undefined)?.token;
+  return typeof token === 'string' ? token : undefined;
+}
+
+/** Opens the result page for a while; it names the change and lets its holder do nothing. */
+const RECEIPT = 'receipt';
+const RECEIPT_MS = 3_600_000;
+
+function openReceipt(deps: ApiDeps, receipt: string): { id: string; purpose: Purpose; at: number } {
+  try {
+    return JSON.parse(deps.sealer.open(receipt, RECEIPT)) as {
+      id: string;
+      purpose: Purpose;
+      at: number;
+    };
+  } catch (error) {
+    if (error instanceof SealError) throw new Problem('not-found');
+    throw error;
+  }
+}

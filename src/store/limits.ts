@@ -1,0 +1,58 @@
+/**
+ * Counters behind the limits, by rate-limiter-flexible. Per user and per target address they are
+ * shared by all processes through Redis; per IP they live in the process, so that a flood from
+ * outside never becomes a flood of Redis (with N processes an IP gets up to N times its share).
+ */
+import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import type { Limit } from '../config.ts';
+import { StoreUnavailable, type RedisClient } from './redis.ts';
+
+/** What a caller may know of its own limit (draft-ietf-httpapi-ratelimit-headers). */
+export type Share = { limit: Limit; allowed: boolean; remaining: number; resetMs: number };
+
+export type Limiter = {
+  take(key: string): Promise<Share>;
+  /** Gives one back that turned out to cost nothing. */
+  giveBack(key: string): Promise<void>;
+};
+
+export function createSharedLimiter(redis: RedisClient, keyPrefix: string, limit: Limit): Limiter {
+  return limiter(
+    new RateLimiterRedis({
+      storeClient: redis,
+      keyPrefix,
+      points: limit.points,
+      duration: Math.ceil(limit.windowMs / 1000),
+      rejectIfRedisNotReady: true,
+    }),
+    limit,
+  );
+}
+
+export const createLocalLimiter = (limit: Limit): Limiter =>
+  limiter(
+    new RateLimiterMemory({ points: limit.points, duration: Math.ceil(limit.windowMs / 1000) }),
+    limit,
+  );
+
+function limiter(counter: RateLimiterRedis | RateLimiterMemory, limit: Limit): Limiter {
+  const share = (result: RateLimiterRes, allowed: boolean): Share => ({
+    limit,
+    allowed,
+    remaining: result.remainingPoints,
+    resetMs: result.msBeforeNext,
+  });
+  return {
+    async take(key) {
+      try {
+        return share(await counter.consume(key), true);
+      } catch (error) {
+        if (error instanceof RateLimiterRes) return share(error, false);
+        throw new StoreUnavailable('limits could not be counted', { cause: error });
+      }
+    },
+    async giveBack(key) {
+      await counter.reward(key);
+    },
+  };
+}

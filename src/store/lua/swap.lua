@@ -1,0 +1,48 @@
+-- Compare and swap: writes records, their follow-up tasks and the end of the task that caused them,
+-- all or nothing. It compares versions and epochs; it never decides.
+--
+-- KEYS[1]   due      sorted set: "<change>:<task>" by due time (epoch ms)
+-- KEYS[2]   leases   hash: "<change>:<task>" to "<epoch> <attempts> <holder>"
+-- KEYS[3..] records  strings "<version> <body>"
+-- ARGV[1]   plan     JSON: claim? { task, epoch, then: "done"|"hold"|"later", at?, uncounted? },
+--                    writes [{ version, body, keepUntil? }] in the order of KEYS[3..],
+--                    tasks [[at, member]], announce [channel, message]?
+-- Returns   "written" | "conflict" (a record has another version) | "stale" (the claim was lost)
+local plan = cjson.decode(ARGV[1])
+local claim = plan.claim
+
+local lease
+if claim then
+  lease = redis.call('HGET', KEYS[2], claim.task)
+  if not lease or string.match(lease, '^%d+') ~= claim.epoch then return 'stale' end
+end
+
+for i, write in ipairs(plan.writes) do
+  local stored = redis.call('GET', KEYS[2 + i])
+  if (stored and string.match(stored, '^%d+') or '0') ~= write.version then return 'conflict' end
+end
+
+for i, write in ipairs(plan.writes) do
+  local body = string.format('%d %s', tonumber(write.version) + 1, write.body)
+  if write.keepUntil then
+    redis.call('SET', KEYS[2 + i], body, 'PXAT', write.keepUntil)
+  else
+    redis.call('SET', KEYS[2 + i], body)
+  end
+end
+
+if claim and claim['then'] == 'done' then
+  redis.call('ZREM', KEYS[1], claim.task)
+  redis.call('HDEL', KEYS[2], claim.task)
+elseif claim and claim['then'] == 'later' then
+  local epoch, attempts = string.match(lease, '^(%d+) (%d+)')
+  if claim.uncounted then attempts = tostring(tonumber(attempts) - 1) end
+  redis.call('HSET', KEYS[2], claim.task, epoch .. ' ' .. attempts .. ' -')
+  redis.call('ZADD', KEYS[1], claim.at, claim.task)
+end
+
+-- After the end of the claimed task, which may come again under its own name.
+for _, task in ipairs(plan.tasks) do redis.call('ZADD', KEYS[1], task[1], task[2]) end
+
+if plan.announce then redis.call('PUBLISH', plan.announce[1], plan.announce[2]) end
+return 'written'

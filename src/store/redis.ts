@@ -1,0 +1,109 @@
+/**
+ * Connections to Redis. Three kinds, never shared: commands that must fail fast so that a request
+ * gets an honest 503, BullMQ's blocking readers that must wait for ever, and a subscriber.
+ */
+import { readFileSync } from 'node:fs';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+
+export type RedisClient = Redis | Cluster;
+// ioredis types its reply mapping as an overload of its own, which plain options do not match.
+type Options = Omit<RedisOptions, 'replyMapping'>;
+
+/** Redis did not answer in time, refused, or is not there: nothing was decided. */
+export class StoreUnavailable extends Error {
+  override name = 'StoreUnavailable';
+}
+
+/** Redis answers but would lose acknowledged clicks. */
+export class VolatileRedis extends Error {
+  override name = 'VolatileRedis';
+}
+
+const KINDS = {
+  // A command is answered within a second or fails; it is never queued and never sent twice.
+  commands: {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    commandTimeout: 1000,
+  },
+  // BullMQ blocks on this one and wants to wait for Redis however long it takes.
+  blocking: { maxRetriesPerRequest: null },
+  subscriber: { autoResubscribe: true, maxRetriesPerRequest: null },
+} as const satisfies Record<string, Options>;
+
+export function openRedis(config: Config, kind: keyof typeof KINDS, log: Logger): RedisClient {
+  const options: Options = {
+    ...KINDS[kind],
+    connectTimeout: 2000,
+    connectionName: `readdress-${kind}`,
+    retryStrategy: (attempt) => Math.min(50 * 2 ** attempt, 1000) * (0.5 + Math.random() / 2),
+    // After a fail-over the old master answers READONLY: find the new one, send nothing twice.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+  };
+  const redis = connect(config.redisUrl, options);
+  redis.on('error', (error: Error) => log.warn({ event: 'redis.error', kind, err: error.message }));
+  redis.on('ready', () => log.info({ event: 'redis.ready', kind }));
+  return redis;
+}
+
+function connect(redisUrl: string, options: Options): RedisClient {
+  const sentinel = /^(rediss?)\+sentinel:\/\/(?:([^:@/]*):([^@/]*)@)?([^/]+)\/([\w.-]+)$/.exec(
+    redisUrl,
+  );
+  if (sentinel) {
+    const [, scheme, username, password, hosts = '', name = ''] = sentinel;
+    return new Redis({
+      ...options,
+      name,
+      sentinels: hosts.split(',').map((host) => {
+        const url = new URL(`redis://${host}`);
+        return { host: url.hostname, port: Number(url.port || 26_379) };
+      }),
+      ...(username ? { username } : {}),
+      ...(password ? { password: decodeURIComponent(password) } : {}),
+      ...(scheme === 'rediss' ? { tls: {} } : {}),
+    });
+  }
+  const nodes = redisUrl.split(',');
+  const first = nodes[0]!;
+  if (nodes.length === 1) return new Redis(first, options);
+  const { username, password, protocol } = new URL(first);
+  return new Cluster(nodes, {
+    enableOfflineQueue: options.enableOfflineQueue ?? true,
+    clusterRetryStrategy: options.retryStrategy!,
+    redisOptions: {
+      ...options,
+      ...(username ? { username } : {}),
+      ...(password ? { password: decodeURIComponent(password) } : {}),
+      ...(protocol === 'rediss:' ? { tls: {} } : {}),
+    },
+  });
+}
+
+/** Refuses a Redis that evicts keys or keeps nothing on disk. @throws {VolatileRedis} */
+export async function checkDurability(redis: RedisClient): Promise<void> {
+  const nodes = redis instanceof Cluster ? redis.nodes('master') : [redis];
+  for (const node of nodes) {
+    const info = await node.info('memory', 'persistence');
+    const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1];
+    if (policy !== 'noeviction')
+      throw new VolatileRedis(`maxmemory-policy is ${policy}: set it to noeviction`);
+    if (!/aof_enabled:1/.test(info)) throw new VolatileRedis('appendonly is off: set it to yes');
+  }
+}
+
+/** The script beside its store; ioredis sends it once and calls it by its digest from then on. */
+export const lua = (name: string): string =>
+  readFileSync(new URL(`lua/${name}.lua`, import.meta.url), 'utf8');
+
+/** A Redis that is away, slow or refusing is one fault; what it means outside is in problems.ts. */
+export async function answered<T>(command: Promise<T>): Promise<T> {
+  try {
+    return await command;
+  } catch (cause) {
+    throw new StoreUnavailable('redis did not answer', { cause });
+  }
+}

@@ -1,0 +1,10 @@
+/** The whole story first: when it does not hold, no other failure is worth reading. */
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+export class StoryFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isStory = (file: TestSpecification) => file.moduleId.endsWith('/test/flow.test.ts');
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isStory), ...sorted.filter((file) => !isStory(file))];
+  }
+}

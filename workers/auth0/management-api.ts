@@ -1,0 +1,161 @@
+/**
+ * The two calls of the Management API that an email change needs, through Auth0's own client with
+ * its retries off: a PATCH that is retried blindly is how an address gets overwritten twice.
+ */
+import { ManagementError } from 'auth0';
+import { UsersClient } from 'auth0/users';
+import type { Management } from 'auth0';
+import type { WorkerConfig } from '../../src/config.ts';
+import type { Deps } from '../../src/deps.ts';
+import { sameAddress, type TenantUser } from '../../src/domain/account.ts';
+import { TenantFault } from './faults.ts';
+import { createManagementTokens, type ManagementToken } from './management-token.ts';
+import { createTenantBudget } from './tenant-budget.ts';
+
+/** How long a call may wait for its turn, and until when it may still be sent (epoch ms). */
+export type CallOptions = { maxWaitMs: number; sendBefore?: number };
+
+export type ManagementApi = {
+  /** `undefined`: the user does not exist. @throws {TenantFault} */
+  readUser(sub: string, options: CallOptions): Promise<TenantUser | undefined>;
+  /** Writes a verified address. @throws {TenantFault} `doubt` when nobody can say whether it did. */
+  writeEmail(sub: string, email: string, connection: string, options: CallOptions): Promise<void>;
+};
+
+/** One call, from the first byte out to the last byte in. */
+export const CALL_TIMEOUT_MS = 5000;
+const FIELDS = 'user_id,email,email_verified,name,blocked,identities,last_password_reset';
+
+export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
+  const { config, now } = deps;
+  const tokens = createManagementTokens(deps);
+  const budget = createTenantBudget(deps);
+
+  const clientFor = (token: ManagementToken, { sendBefore }: CallOptions) =>
+    new UsersClient({
+      baseUrl: `${config.auth0Url}/api/v2`,
+      token: token.value,
+      maxRetries: 0,
+      timeoutInSeconds: CALL_TIMEOUT_MS / 1000,
+      async fetch(input, init) {
+        // The last look before the bytes leave: a process that was asleep must not write now.
+        if (sendBefore !== undefined && now() >= sendBefore) throw new SentTooLate();
+        const response = await fetch(input, { ...init, redirect: 'error' });
+        await budget.learn(response.status, response.headers);
+        return response;
+      },
+    });
+
+  const call = async <T>(
+    use: (users: UsersClient, abortSignal: AbortSignal) => Promise<T>,
+    options: CallOptions,
+  ): Promise<T> => {
+    for (let again = true; ; again = false) {
+      const token = await tokens.get();
+      await budget.take(options.maxWaitMs);
+      try {
+        return await use(clientFor(token, options), AbortSignal.timeout(CALL_TIMEOUT_MS));
+      } catch (error) {
+        const fault = classify(error);
+        if (fault.answer.status !== 401) throw fault;
+        await tokens.drop(token);
+        if (!again) throw new TenantFault('configuration', { status: 401, cause: error });
+      }
+    }
+  };
+
+  return {
+    async readUser(sub, options) {
+      try {
+        const user: unknown = await call(
+          (users, abortSignal) =>
+            users.get(sub, { fields: FIELDS, include_fields: true }, { abortSignal }),
+          options,
+        );
+        return toTenantUser(user, sub);
+      } catch (error) {
+        if (!(error instanceof TenantFault)) throw error;
+        if (error.answer.status === 404) return undefined;
+        // Reading changes nothing, so there is nothing to doubt.
+        throw error.kind === 'doubt' ? new TenantFault('away', { cause: error }) : error;
+      }
+    },
+
+    async writeEmail(sub, email, connection, options) {
+      const patch: Management.UpdateUserRequestContent = {
+        email,
+        email_verified: true,
+        verify_email: false,
+        connection,
+      };
+      const user: unknown = await call(
+        (users, abortSignal) => users.update(sub, patch, { abortSignal }),
+        options,
+      );
+      // A 200 that is not the user, in JSON, with the new address, proves nothing.
+      const written = isUser(user, sub) && sameAddress(String(user['email']), email);
+      if (!written) throw new TenantFault('doubt', { status: 200 });
+    },
+  };
+}
+
+class SentTooLate extends Error {
+  override name = 'SentTooLate';
+}
+
+const isUser = (user: unknown, sub: string): user is Record<string, unknown> =>
+  typeof user === 'object' && user !== null && 'user_id' in user && user.user_id === sub;
+
+/** Auth0's user, trimmed and checked: its answers are input like any other. */
+function toTenantUser(user: unknown, sub: string): TenantUser {
+  if (!isUser(user, sub)) throw new TenantFault('away', { status: 200 });
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+  const email = text(user['email']);
+  const name = text(user['name']);
+  const identities = Array.isArray(user['identities']) ? (user['identities'] as unknown[]) : [];
+  return {
+    ...(email === undefined ? {} : { email }),
+    ...(name === undefined ? {} : { name }),
+    emailVerified: user['email_verified'] === true,
+    blocked: user['blocked'] === true,
+    passwordResetAt: Date.parse(text(user['last_password_reset']) ?? '') || 0,
+    identities: identities.map((identity) => {
+      const { provider, connection, user_id, isSocial } = identity as Record<string, unknown>;
+      return {
+        provider: String(provider),
+        connection: String(connection),
+        userId: String(user_id),
+        isSocial: isSocial === true,
+      };
+    }),
+  };
+}
+
+/** Sorts what the SDK throws by what to do about it. */
+function classify(error: unknown): TenantFault {
+  if (error instanceof TenantFault) return error;
+  if (rootOf(error) instanceof SentTooLate) return new TenantFault('away', { cause: error });
+  if (!(error instanceof ManagementError)) return new TenantFault('doubt', { cause: error });
+  const status = error.statusCode;
+  const body = (typeof error.body === 'object' && error.body !== null ? error.body : {}) as Record<
+    string,
+    unknown
+  >;
+  const answer = {
+    ...(status === undefined ? {} : { status }),
+    ...(typeof body['errorCode'] === 'string' ? { errorCode: body['errorCode'] } : {}),
+    ...(typeof body['message'] === 'string' ? { message: body['message'] } : {}),
+    cause: error,
+  };
+  if (status === 429) return new TenantFault('busy', answer);
+  if (status === 403) return new TenantFault('configuration', answer);
+  if (status !== undefined && status >= 400 && status < 500 && status !== 408 && status !== 499)
+    return new TenantFault('refused', answer);
+  return new TenantFault('doubt', answer);
+}
+
+function rootOf(error: unknown): unknown {
+  let root = error;
+  while (root instanceof Error && root.cause !== undefined) root = root.cause;
+  return root;
+}

@@ -1,0 +1,14 @@
+/** Full-jitter exponential backoff: 1 s, 2 s, 4 s … at most a minute, each anywhere below its cap. */
+const BASE_MS = 1000;
+const CAP_MS = 60_000;
+
+export function backoffMs(attempts: number, random: (bytes: number) => Buffer): number {
+  const cap = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(attempts - 1, 16));
+  return Math.round(250 + (random(4).readUInt32BE() / 2 ** 32) * cap);
+}
+
+/** Greylisting schedule: minutes between attempts at a server that said "not now". */
+const GREYLIST_MINUTES = [1, 5, 15, 30];
+
+export const greylistMs = (attempts: number): number =>
+  (GREYLIST_MINUTES[Math.min(attempts, GREYLIST_MINUTES.length) - 1] ?? 30) * 60_000;

@@ -1,0 +1,20 @@
+/** Reads the account, takes the snapshot, and sends out both mails, or says why this can not be. */
+import { close, recorded, write } from '../src/domain/email-change.ts';
+import { invited } from '../src/domain/commit.ts';
+import type { Processor } from './outcome.ts';
+import { withTenant } from './with-tenant.ts';
+
+export const invite: Processor = ({ deps, change }) =>
+  withTenant(async () => {
+    if (change.status !== 'pending' || change.account) return { kind: 'done', rule: recorded };
+    if (deps.now() >= change.expiresAt)
+      return {
+        kind: 'done',
+        rule: (latest) =>
+          latest.status === 'pending'
+            ? write(close(latest, 'expired', deps.now()))
+            : recorded(latest),
+      };
+    const user = await deps.tenant.readUser(change.sub, { maxWaitMs: 0 });
+    return { kind: 'done', rule: (latest) => invited(latest, user, deps.now()) };
+  });

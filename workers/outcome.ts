@@ -1,0 +1,146 @@
+/**
+ * A processor looks at one claimed task and returns a word; `runTask` alone turns words into leases,
+ * due times and BullMQ's exceptions. Whatever happens, the task leaves the `due` set only in the
+ * same write that records its outcome.
+ */
+import { Worker, type Job } from 'bullmq';
+import { announce } from '../src/announce.ts';
+import type { EmailChange, UserChanges, Verdict } from '../src/domain/email-change.ts';
+import { describeError } from '../src/log.ts';
+import type { WakeUp } from '../src/queues.ts';
+import { StaleClaim, UnreadableRecord, type Claim, type Decided } from '../src/store/changes.ts';
+import { StoreUnavailable } from '../src/store/redis.ts';
+import { backoffMs } from './backoff.ts';
+import type { WorkerDeps } from './worker-deps.ts';
+
+export type Outcome =
+  /** Done: write what the rule says of the change as it is recorded by then. */
+  | { kind: 'done'; rule: (change: EmailChange) => Verdict }
+  | {
+      kind: 'done-among';
+      rule: (change: EmailChange, user: UserChanges, followers: readonly EmailChange[]) => Verdict;
+    }
+  /** Not yet: again after `ms`, or after a backoff that grows with the attempts. */
+  | {
+      kind: 'later';
+      why: string;
+      ms?: number;
+      alarm?: boolean;
+      rule?: (change: EmailChange) => Verdict;
+    }
+  /** The tenant wants a pause: all tasks that call it wait, and this attempt does not count. */
+  | { kind: 'pause'; ms: number; rule?: (change: EmailChange) => Verdict };
+
+export type TaskRun = {
+  deps: WorkerDeps;
+  change: EmailChange;
+  /** The task's name, `mail.confirm.2`. */
+  name: string;
+  claim: Claim;
+  /**
+   * Writes in the middle of a task, under its lease, and goes on with what is recorded.
+   * @throws {StaleClaim} when the lease is lost
+   */
+  hold(rule: (change: EmailChange) => Verdict): Promise<Decided>;
+};
+
+export type Processor = (run: TaskRun) => Promise<Outcome>;
+
+/** A worker that died is replaced when its lease ends; every step of a task fits well within it. */
+export const LEASE_MS = 25_000;
+/** A task that fails for no foreseen reason this often is parked where an operator sees it. */
+const MAX_SURPRISES = 20;
+
+export async function runTask(
+  deps: WorkerDeps,
+  worker: Worker<WakeUp>,
+  job: Job<WakeUp>,
+  processor: Processor,
+): Promise<void> {
+  const { changes, log, now } = deps;
+  const due = { change: job.data.change, name: job.data.task, at: job.data.at };
+  const holder = deps.random(9).toString('base64url');
+  const claim = await changes.claim(due, now(), LEASE_MS, holder);
+  // Done meanwhile, not due yet, or in another worker's hands: nothing is lost by leaving.
+  if (!claim) return;
+  const line = {
+    change: due.change,
+    task: due.name,
+    attempt: claim.attempts,
+    requestId: job.data.requestId,
+  };
+  const startedAt = now();
+  const report = (outcome: string, more: object = {}) =>
+    log.info({ event: 'task.done', ...line, outcome, ms: now() - startedAt, ...more });
+  let pauseMs = 0;
+  try {
+    const found = await changes.findChange(due.change);
+    if (!found) {
+      await changes.release({ ...claim, then: 'done' });
+      return report('vanished');
+    }
+    const hold: TaskRun['hold'] = async (rule) => {
+      const decided = await changes.decide(due.change, rule, { ...claim, then: 'hold' });
+      if (!decided) throw new StaleClaim(claim.task);
+      announce(deps, decided, job.data.requestId);
+      return decided;
+    };
+    const outcome = await processor({ deps, change: found.value, name: due.name, claim, hold });
+    await settleTask(deps, due.change, claim, outcome, job.data.requestId);
+    if (outcome.kind === 'later')
+      log[outcome.alarm ? 'error' : 'info']({ event: 'task.later', ...line, why: outcome.why });
+    else report(outcome.kind);
+    if (outcome.kind === 'pause') pauseMs = outcome.ms;
+  } catch (error) {
+    await settleFailure(deps, claim, error, line);
+  }
+  if (pauseMs === 0) return;
+  // The whole queue pauses and this job goes back to its place in the line.
+  await worker.rateLimit(pauseMs);
+  throw Worker.RateLimitError();
+}
+
+async function settleTask(
+  deps: WorkerDeps,
+  id: string,
+  claim: Claim,
+  outcome: Outcome,
+  requestId: string | undefined,
+): Promise<void> {
+  const { changes, now } = deps;
+  const announced = (decided: Decided | undefined) => decided && announce(deps, decided, requestId);
+  if (outcome.kind === 'done')
+    return announced(await changes.decide(id, outcome.rule, { ...claim, then: 'done' }));
+  if (outcome.kind === 'done-among')
+    return announced(await changes.decideAmong(id, outcome.rule, { ...claim, then: 'done' }));
+  const ms = outcome.ms ?? backoffMs(claim.attempts, deps.random);
+  const end = {
+    ...claim,
+    then: 'later' as const,
+    at: now() + ms,
+    uncounted: outcome.kind === 'pause',
+  };
+  if (outcome.rule) await changes.decide(id, outcome.rule, end);
+  else await changes.release(end);
+}
+
+/** What no processor foresaw. The lease is given back, or simply runs out when Redis is away too. */
+async function settleFailure(
+  deps: WorkerDeps,
+  claim: Claim,
+  error: unknown,
+  line: object,
+): Promise<void> {
+  const { changes, log, now } = deps;
+  if (error instanceof StaleClaim) return log.warn({ event: 'task.stale', ...line });
+  if (error instanceof StoreUnavailable)
+    return log.warn({ event: 'task.store_unavailable', ...line, ...describeError(error) });
+  if (error instanceof UnreadableRecord || claim.attempts >= MAX_SURPRISES) {
+    log.error({ event: 'task.parked', ...line, ...describeError(error) });
+    await changes.park(claim, now());
+    return;
+  }
+  log.error({ event: 'task.failed', ...line, ...describeError(error) });
+  const at = now() + backoffMs(claim.attempts, deps.random);
+  await changes.release({ ...claim, then: 'later', at });
+}

@@ -1,0 +1,94 @@
+/**
+ * One mail: is it still wanted, mark it, send it, record its fate. The mark goes before the first
+ * byte, so that a crash in between costs at most one repetition under the same Message-ID.
+ */
+import { maskEmail } from '../src/domain/email-address.ts';
+import { recorded, type EmailChange, type Purpose } from '../src/domain/email-change.ts';
+import {
+  MAILS,
+  mailDeferred,
+  mailRefused,
+  mailSent,
+  parseMailTask,
+  startMail,
+  type Template,
+} from '../src/domain/mails.ts';
+import { linkToken, linkUrl } from '../src/links.ts';
+import { matchLocale } from '../src/locales/messages.ts';
+import { renderMail, type MailFacts } from '../src/mail/render.ts';
+import type { WorkerConfig } from '../src/config.ts';
+import { greylistMs } from './backoff.ts';
+import type { OutgoingMail } from './mailer.ts';
+import type { Outcome, Processor } from './outcome.ts';
+
+/** Ends well before the lease does. */
+const SEND_TIMEOUT_MS = 20_000;
+
+export const sendMail: Processor = async ({ deps, name, claim, hold }) => {
+  const task = parseMailTask(name);
+  const started = await hold((change) => startMail(change, name));
+  // Nothing marked: no longer wanted, or already sent as often as it may be.
+  if (!task || !('change' in started) || started.verdict.kind !== 'write')
+    return { kind: 'done', rule: recorded };
+  const { change } = started;
+  const to = MAILS[task.template].to === 'new' ? change.email : change.account?.email;
+  const sent: Outcome = { kind: 'done', rule: (latest) => mailSent(latest, name, deps.now()) };
+  if (to === undefined) return { kind: 'done', rule: recorded };
+  if (change.muted && task.template === 'confirm') return sent;
+
+  const delivery = await deps.mailer.send(
+    compose(deps.config, change, task.template, name, to),
+    SEND_TIMEOUT_MS,
+  );
+  const why = `smtp ${delivery.code}`;
+  switch (delivery.kind) {
+    case 'sent':
+      return sent;
+    case 'refused':
+      return { kind: 'done', rule: (latest) => mailRefused(latest, name, deps.now()) };
+    case 'deferred':
+      return {
+        kind: 'later',
+        why,
+        ms: greylistMs(claim.attempts),
+        rule: (latest) => mailDeferred(latest, name),
+      };
+    case 'away':
+      return {
+        kind: 'later',
+        why,
+        alarm: claim.attempts > 3,
+        rule: (latest) => mailDeferred(latest, name),
+      };
+    case 'doubt':
+      return { kind: 'later', why };
+  }
+};
+
+/** What each mailbox may see: its own address in clear, the other side's masked. */
+function compose(
+  config: WorkerConfig,
+  change: EmailChange,
+  template: Template,
+  name: string,
+  to: string,
+): OutgoingMail {
+  const locale = matchLocale(change.locale);
+  const { to: side, links } = MAILS[template];
+  const current = change.account?.email;
+  const byPurpose = (make: (purpose: Purpose) => string) =>
+    Object.fromEntries(links.map((purpose) => [purpose, make(purpose)]));
+  const facts: MailFacts = {
+    brand: config.brand,
+    email: side === 'new' ? change.email : maskEmail(change.email),
+    ...(current === undefined
+      ? {}
+      : { currentEmail: side === 'new' ? maskEmail(current) : current }),
+    links: byPurpose((purpose) => linkUrl(config, change, purpose)),
+    codes: byPurpose((purpose) => linkToken(change, purpose)),
+    expiresAt: change.expiresAt,
+    ...(change.undo ? { undoUntil: change.undo.until } : {}),
+    ...(change.reason ? { reason: change.reason } : {}),
+  };
+  return { to, id: `${change.id}.${name}`, locale, ...renderMail(template, locale, facts) };
+}

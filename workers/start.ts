@@ -1,0 +1,100 @@
+/** The job door: one line per queue, the reconciler, and a clean end. */
+import { Worker } from 'bullmq';
+import { weakenings, type WorkerConfig } from '../src/config.ts';
+import { closeDeps, openDeps, untilRedisReady, type Ambient } from '../src/deps.ts';
+import { exitOnVolatileRedis } from '../src/exit.ts';
+import { createLog } from '../src/log.ts';
+import type { QueueName, WakeUp } from '../src/queues.ts';
+import { createReadiness } from '../src/readiness.ts';
+import { openRedis } from '../src/store/redis.ts';
+import { commit } from './commit.ts';
+import { expire } from './expire.ts';
+import { serveHealth } from './health.ts';
+import { invite } from './invite.ts';
+import { runTask, type Processor } from './outcome.ts';
+import { startReconciler } from './reconcile.ts';
+import { sendMail } from './send-mail.ts';
+import { withOutsideWorld, type WorkerDeps } from './worker-deps.ts';
+
+/** A task's name up to its first dot says who does it. */
+const PROCESSORS: Record<string, Processor> = { invite, commit, expire, mail: sendMail };
+
+export type RunningWorkers = {
+  url: string;
+  deps: WorkerDeps;
+  drain(): void;
+  close(): Promise<void>;
+};
+
+/** Starts the workers. They take tasks as soon as Redis is ready. */
+export async function startWorkers(
+  config: WorkerConfig,
+  ambient: Ambient = {},
+): Promise<RunningWorkers> {
+  const log = createLog(config, 'workers', ambient.logTo);
+  for (const weakening of weakenings(config)) log.warn({ event: 'config.weakened', weakening });
+  const deps = withOutsideWorld(openDeps(config, log, ambient));
+  const readiness = createReadiness(deps.redis);
+  const health = await serveHealth(config, readiness);
+  const blocking = openRedis(config, 'blocking', log);
+  let workers: Worker<WakeUp>[] = [];
+  let reconciler: ReturnType<typeof startReconciler> | undefined;
+
+  const start = () => {
+    workers = [
+      open('tenant', { concurrency: 10 }),
+      open('mail', { concurrency: 10 }),
+      open('upkeep', { concurrency: 10 }),
+    ];
+    reconciler = startReconciler(deps);
+    readiness.started();
+    log.info({ event: 'workers.started' });
+  };
+  const open = (queue: QueueName, { concurrency }: { concurrency: number }): Worker<WakeUp> => {
+    const worker: Worker<WakeUp> = new Worker(
+      queue,
+      async (job) => {
+        const processor = PROCESSORS[job.data.task.split('.')[0] ?? ''];
+        if (!processor) return parkUnknown(deps, job.data);
+        await runTask(deps, worker, job, processor);
+      },
+      {
+        connection: blocking,
+        prefix: deps.prefix,
+        concurrency,
+        lockDuration: 15_000,
+        stalledInterval: 5000,
+        maxStalledCount: 20,
+      },
+    );
+    worker.on('error', (error) => log.warn({ event: 'queue.error', queue, err: error.name }));
+    return worker;
+  };
+  let closing = false;
+  untilRedisReady(deps).then(() => (closing ? undefined : start()), exitOnVolatileRedis(log));
+
+  return {
+    url: health.url,
+    deps,
+    drain: readiness.drain,
+    async close() {
+      closing = true;
+      readiness.drain();
+      reconciler?.stop();
+      await Promise.all(workers.map((worker) => worker.close()));
+      deps.mailer.close();
+      blocking.disconnect();
+      await health.close();
+      await closeDeps(deps);
+      log.info({ event: 'workers.closed' });
+    },
+  };
+}
+
+/** A task from a newer or older version, or from nowhere: out of the way, in sight. */
+async function parkUnknown(deps: WorkerDeps, { change, task, at }: WakeUp): Promise<void> {
+  const claim = await deps.changes.claim({ change, name: task, at }, deps.now(), 1000, 'parked');
+  if (!claim) return;
+  deps.log.error({ event: 'task.parked', change, task, why: 'unknown task' });
+  await deps.changes.park(claim, deps.now());
+}

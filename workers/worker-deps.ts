@@ -1,0 +1,13 @@
+/** What the job door needs besides what both doors share: the tenant and the mail server. */
+import type { WorkerConfig } from '../src/config.ts';
+import type { Deps } from '../src/deps.ts';
+import { createManagementApi, type ManagementApi } from './auth0/management-api.ts';
+import { openMailer, type Mailer } from './mailer.ts';
+
+export type WorkerDeps = Deps<WorkerConfig> & { tenant: ManagementApi; mailer: Mailer };
+
+export const withOutsideWorld = (deps: Deps<WorkerConfig>): WorkerDeps => ({
+  ...deps,
+  tenant: createManagementApi(deps),
+  mailer: openMailer(deps),
+});
