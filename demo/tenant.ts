@@ -16,7 +16,7 @@ import { createManagementApi, type VerificationMail } from './tenant/management-
 import { DEFAULTS, type SpaClient, type TenantOptions } from './tenant/options.ts';
 import { createRateLimit, type RateLimit, type RateLimitState } from './tenant/rate-limit.ts';
 import { parseBody, percentDecoded, readBody } from './tenant/requests.ts';
-import { isRecord } from './tenant/shapes.ts';
+import { isRecord, textOf } from './tenant/shapes.ts';
 import { createStorage, type UserRefreshToken, type UserSession } from './tenant/storage.ts';
 import {
   machineToken,
@@ -84,6 +84,7 @@ export interface Tenant {
 const MANAGEMENT = '/api/v2';
 const TOKEN = '/oauth/token';
 const JWKS = '/.well-known/jwks.json';
+const USER_GRANTS = new Set(['authorization_code', 'refresh_token']);
 
 interface Wire {
   req: IncomingMessage;
@@ -169,7 +170,13 @@ export async function startTenant(options: TenantOptions = {}): Promise<Tenant> 
     issuer,
     clients: [worker],
     issue(client, audience, scope) {
-      const issued = machineToken(tokenDeps, client, audience, scope);
+      // Two tokens of one second are the same token; a fresh one must not be one declared dead.
+      let at = Math.floor(Date.now() / 1000);
+      let issued = machineToken(tokenDeps, client, audience, scope, at);
+      while (expiredTokens.has(issued.token)) {
+        at -= 1;
+        issued = machineToken(tokenDeps, client, audience, scope, at);
+      }
       issuedTokens.add(issued.token);
       return issued;
     },
@@ -266,12 +273,11 @@ export async function startTenant(options: TenantOptions = {}): Promise<Tenant> 
       if (!isRecord(parsed)) {
         return { answer: oauthError(400, 'invalid_request', 'The body is not readable.') };
       }
-      return {
-        answer:
-          fields['grant_type'] === 'client_credentials'
-            ? clientCredentials(fields)
-            : await authentication.token(req, fields),
-      };
+      const grantType = textOf(fields['grant_type']) ?? '';
+      if (grantType === 'client_credentials') return { answer: clientCredentials(fields) };
+      if (USER_GRANTS.has(grantType)) return { answer: await authentication.token(req, fields) };
+      const description = `Grant type '${grantType}' not allowed for the client.`;
+      return { answer: oauthError(403, 'unauthorized_client', description) };
     });
   }
 

@@ -1,5 +1,5 @@
 /** The HTTP door: plugins and routes in the order in which they matter. */
-import Fastify, { type FastifyBaseLogger } from 'fastify';
+import Fastify, { LogController, type FastifyBaseLogger } from 'fastify';
 import {
   serializerCompiler,
   validatorCompiler,
@@ -23,9 +23,10 @@ const REQUEST_TIMEOUT_MS = 10_000;
 
 /** Builds the API, ready to listen or to `inject`. Its connections stay the caller's. */
 export async function buildApp(deps: ApiDeps, readiness: Readiness): Promise<App> {
+  const loggerInstance: FastifyBaseLogger = deps.log;
   const app = Fastify({
-    loggerInstance: deps.log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    loggerInstance,
+    logController: new LogController({ disableRequestLogging: true }),
     // One id in logs, problems and jobs; a caller's own id is not taken over.
     genReqId: () => randomUUID(),
     requestIdHeader: false,

@@ -123,8 +123,8 @@ const shared = z.object({
   AUTH0_BASE_URL: url.optional(),
   PUBLIC_URL: url,
   CONFIRMATION: z.enum(['new', 'both', 'auto'], 'write new, both or auto').default('new'),
-  LINK_TTL: duration('5m', '24h').prefault('1h'),
-  UNDO_WINDOW: duration('1m', '30d').prefault('7d'),
+  LINK_TTL: duration('1s', '24h').prefault('1h'),
+  UNDO_WINDOW: duration('1s', '30d').prefault('7d'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   ALLOW_VOLATILE_REDIS: flag.prefault('0'),
   SHUTDOWN_GRACE: duration('1s', '5m').prefault('20s'),
@@ -208,7 +208,9 @@ const workers = z.object({
     .regex(/^[^\p{Cc}<>",;]*<[^\s<>@,;"]+@[^\s<>@,;"]+>$|^[^\s<>@,;"]+@[^\s<>@,;"]+$/u, {
       message: 'write one address, like Example <no-reply@example.com>',
     }),
-  COMMIT_DEADLINE: duration('1m', '30d').prefault('72h'),
+  COMMIT_DEADLINE: duration('1s', '30d').prefault('72h'),
+  UNDO_LOCK: duration('0s', '30d').prefault('24h'),
+  PASSWORD_RESET_URL: url.optional(),
   WORKER_HOST: z.string().default('127.0.0.1'),
   WORKER_PORT: integer(0, 65_535).prefault('9464'),
 });
@@ -279,6 +281,8 @@ const workerConfig = (s: Workers) => {
     allowInsecureSmtp: s.ALLOW_INSECURE_SMTP || isLoopback(s.SMTP_URL.hostname),
     mailFrom: s.MAIL_FROM,
     commitDeadlineMs: s.COMMIT_DEADLINE,
+    undoLockMs: s.UNDO_LOCK,
+    ...(s.PASSWORD_RESET_URL ? { passwordResetUrl: s.PASSWORD_RESET_URL.href } : {}),
     workerHost: s.WORKER_HOST,
     workerPort: s.WORKER_PORT,
   } as const;

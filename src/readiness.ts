@@ -3,9 +3,9 @@ import type { RedisClient } from './store/redis.ts';
 
 export type Readiness = {
   /** What is missing, or `undefined` when nothing is. */
-  check(): 'starting' | 'redis' | 'draining' | undefined;
-  started(): void;
-  drain(): void;
+  check: () => 'starting' | 'redis' | 'draining' | undefined;
+  started: () => void;
+  drain: () => void;
 };
 
 export function createReadiness(redis: RedisClient): Readiness {

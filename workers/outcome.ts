@@ -5,31 +5,29 @@
  */
 import { Worker, type Job } from 'bullmq';
 import { announce } from '../src/announce.ts';
-import type { EmailChange, UserChanges, Verdict } from '../src/domain/email-change.ts';
+import type { EmailChange } from '../src/domain/email-change.ts';
 import { describeError } from '../src/log.ts';
 import type { WakeUp } from '../src/queues.ts';
-import { StaleClaim, UnreadableRecord, type Claim, type Decided } from '../src/store/changes.ts';
+import {
+  StaleClaim,
+  UnreadableRecord,
+  type Claim,
+  type Decided,
+  type Rule,
+  type RuleAmong,
+} from '../src/store/changes.ts';
 import { StoreUnavailable } from '../src/store/redis.ts';
 import { backoffMs } from './backoff.ts';
 import type { WorkerDeps } from './worker-deps.ts';
 
 export type Outcome =
   /** Done: write what the rule says of the change as it is recorded by then. */
-  | { kind: 'done'; rule: (change: EmailChange) => Verdict }
-  | {
-      kind: 'done-among';
-      rule: (change: EmailChange, user: UserChanges, followers: readonly EmailChange[]) => Verdict;
-    }
+  | { kind: 'done'; rule: Rule }
+  | { kind: 'done-among'; rule: RuleAmong }
   /** Not yet: again after `ms`, or after a backoff that grows with the attempts. */
-  | {
-      kind: 'later';
-      why: string;
-      ms?: number;
-      alarm?: boolean;
-      rule?: (change: EmailChange) => Verdict;
-    }
+  | { kind: 'later'; why: string; ms?: number; alarm?: boolean; rule?: Rule }
   /** The tenant wants a pause: all tasks that call it wait, and this attempt does not count. */
-  | { kind: 'pause'; ms: number; rule?: (change: EmailChange) => Verdict };
+  | { kind: 'pause'; ms: number; rule?: Rule };
 
 export type TaskRun = {
   deps: WorkerDeps;
@@ -41,7 +39,8 @@ export type TaskRun = {
    * Writes in the middle of a task, under its lease, and goes on with what is recorded.
    * @throws {StaleClaim} when the lease is lost
    */
-  hold(rule: (change: EmailChange) => Verdict): Promise<Decided>;
+  hold: (rule: Rule) => Promise<Decided>;
+  holdAmong: (rule: RuleAmong) => Promise<Decided>;
 };
 
 export type Processor = (run: TaskRun) => Promise<Outcome>;
@@ -76,16 +75,23 @@ export async function runTask(
   try {
     const found = await changes.findChange(due.change);
     if (!found) {
-      await changes.release({ ...claim, then: 'done' });
+      await changes.release({ ...claim, fate: 'done' });
       return report('vanished');
     }
-    const hold: TaskRun['hold'] = async (rule) => {
-      const decided = await changes.decide(due.change, rule, { ...claim, then: 'hold' });
+    const held = { ...claim, fate: 'hold' as const };
+    const announced = (decided: Decided | undefined): Decided => {
       if (!decided) throw new StaleClaim(claim.task);
       announce(deps, decided, job.data.requestId);
       return decided;
     };
-    const outcome = await processor({ deps, change: found.value, name: due.name, claim, hold });
+    const outcome = await processor({
+      deps,
+      change: found.value,
+      name: due.name,
+      claim,
+      hold: async (rule) => announced(await changes.decide(due.change, rule, held)),
+      holdAmong: async (rule) => announced(await changes.decideAmong(due.change, rule, held)),
+    });
     await settleTask(deps, due.change, claim, outcome, job.data.requestId);
     if (outcome.kind === 'later')
       log[outcome.alarm ? 'error' : 'info']({ event: 'task.later', ...line, why: outcome.why });
@@ -110,13 +116,13 @@ async function settleTask(
   const { changes, now } = deps;
   const announced = (decided: Decided | undefined) => decided && announce(deps, decided, requestId);
   if (outcome.kind === 'done')
-    return announced(await changes.decide(id, outcome.rule, { ...claim, then: 'done' }));
+    return announced(await changes.decide(id, outcome.rule, { ...claim, fate: 'done' }));
   if (outcome.kind === 'done-among')
-    return announced(await changes.decideAmong(id, outcome.rule, { ...claim, then: 'done' }));
+    return announced(await changes.decideAmong(id, outcome.rule, { ...claim, fate: 'done' }));
   const ms = outcome.ms ?? backoffMs(claim.attempts, deps.random);
   const end = {
     ...claim,
-    then: 'later' as const,
+    fate: 'later' as const,
     at: now() + ms,
     uncounted: outcome.kind === 'pause',
   };
@@ -142,5 +148,5 @@ async function settleFailure(
   }
   log.error({ event: 'task.failed', ...line, ...describeError(error) });
   const at = now() + backoffMs(claim.attempts, deps.random);
-  await changes.release({ ...claim, then: 'later', at });
+  await changes.release({ ...claim, fate: 'later', at });
 }

@@ -89,6 +89,7 @@ function compose(
     expiresAt: change.expiresAt,
     ...(change.undo ? { undoUntil: change.undo.until } : {}),
     ...(change.reason ? { reason: change.reason } : {}),
+    ...(config.passwordResetUrl ? { passwordResetUrl: config.passwordResetUrl } : {}),
   };
   return { to, id: `${change.id}.${name}`, locale, ...renderMail(template, locale, facts) };
 }

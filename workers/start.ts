@@ -14,10 +14,11 @@ import { invite } from './invite.ts';
 import { runTask, type Processor } from './outcome.ts';
 import { startReconciler } from './reconcile.ts';
 import { sendMail } from './send-mail.ts';
+import { undo } from './undo.ts';
 import { withOutsideWorld, type WorkerDeps } from './worker-deps.ts';
 
 /** A task's name up to its first dot says who does it. */
-const PROCESSORS: Record<string, Processor> = { invite, commit, expire, mail: sendMail };
+const PROCESSORS: Record<string, Processor> = { invite, commit, undo, expire, mail: sendMail };
 
 export type RunningWorkers = {
   url: string;

@@ -1,11 +1,21 @@
-/** What a fault of the tenant means for the task that met it, unless the task knows better. */
+/** What the tasks that call the tenant have in common: how they write, and what its faults mean. */
+import { notWritten } from '../src/domain/commit.ts';
+import { recorded, type Reason } from '../src/domain/email-change.ts';
+import type { Decided } from '../src/store/changes.ts';
 import { TenantFault } from './auth0/faults.ts';
-import type { Outcome } from './outcome.ts';
+import { CALL_TIMEOUT_MS } from './auth0/management-api.ts';
+import type { Outcome, TaskRun } from './outcome.ts';
 
+/** Writers wait this long for their turn in the tenant's budget before all tenant tasks pause. */
+export const WRITER_WAIT_MS = 2000;
+/** Between the end of the last call and the end of the lease. */
+const MARGIN_MS = 2000;
 /** An operator has to act; until then a slow knock, so that no click is lost. */
 const CONFIGURATION_RETRY_MS = 60_000;
-/** The default pause when Auth0 says "too many" without saying until when. */
+/** The pause when Auth0 says "too many" without saying until when. */
 const BUSY_MS = 500;
+
+type Later = Extract<Outcome, { kind: 'later' | 'pause' }>;
 
 export async function withTenant(work: () => Promise<Outcome>): Promise<Outcome> {
   try {
@@ -16,13 +26,54 @@ export async function withTenant(work: () => Promise<Outcome>): Promise<Outcome>
   }
 }
 
-export function outcomeOfFault(fault: TenantFault): Outcome {
-  if (fault.kind === 'busy') return { kind: 'pause', ms: fault.retryAfterMs ?? BUSY_MS };
-  if (fault.kind === 'configuration')
-    return { kind: 'later', why: fault.message, ms: CONFIGURATION_RETRY_MS, alarm: true };
-  return {
-    kind: 'later',
-    why: fault.message,
-    ...(fault.retryAfterMs === undefined ? {} : { ms: fault.retryAfterMs }),
-  };
+/**
+ * The one PATCH: marked in the record before it can leave, sent only well within the lease, and
+ * unmarked again only when it certainly was not carried out.
+ */
+export async function writeOnce(
+  run: TaskRun,
+  email: string,
+  then: {
+    start: () => Promise<Decided>;
+    settled: (run: TaskRun) => Outcome;
+    refused: (reason: Reason) => Outcome;
+  },
+): Promise<Outcome> {
+  const { deps, change, claim } = run;
+  const { verdict } = await then.start();
+  if (verdict.kind === 'refused')
+    return { kind: 'later', why: 'another change of this user is being written', ms: 1000 };
+  // Withdrawn in the last moment: nothing was written, and nothing will be.
+  if (verdict.kind === 'recorded') return { kind: 'done', rule: recorded };
+  try {
+    await deps.tenant.writeEmail(change.sub, email, change.account!.connection, {
+      maxWaitMs: WRITER_WAIT_MS,
+      sendBefore: claim.until - CALL_TIMEOUT_MS - MARGIN_MS,
+    });
+    return then.settled(run);
+  } catch (error) {
+    if (!(error instanceof TenantFault)) throw error;
+    if (error.kind === 'refused') return then.refused(reasonOf(error));
+    const outcome = outcomeOfFault(error);
+    return error.kind === 'doubt' ? outcome : { ...outcome, rule: notWritten };
+  }
 }
+
+function outcomeOfFault(fault: TenantFault): Later {
+  const { retryAfterMs } = fault;
+  if (fault.kind === 'busy') return { kind: 'pause', ms: retryAfterMs ?? BUSY_MS };
+  const why = fault.message;
+  if (fault.kind === 'configuration')
+    return { kind: 'later', why, ms: CONFIGURATION_RETRY_MS, alarm: true };
+  return { kind: 'later', why, ...(retryAfterMs === undefined ? {} : { ms: retryAfterMs }) };
+}
+
+/** Auth0 tells its refusals of a PATCH apart by words (400, where some stand-ins say 409). */
+function reasonOf({ answer: { status, errorCode, message = '' } }: TenantFault): Reason {
+  if ((status === 400 || status === 409) && /already exists/i.test(message)) return 'email-taken';
+  if (status === 404) return 'user-gone';
+  return errorCode === 'operation_not_supported' || UNSUPPORTED.test(message)
+    ? 'unsupported-identity'
+    : 'refused-by-auth0';
+}
+const UNSUPPORTED = /non-database user|not supported|disabled connection/i;

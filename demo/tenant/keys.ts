@@ -8,12 +8,32 @@ export interface SigningKey {
   publicKey: KeyObject;
 }
 
+type KeyPair = Omit<SigningKey, 'kid'>;
+
 const generate = promisify(generateKeyPair);
 
-/** A fresh 2048 bit RSA key with a random `kid`. */
+function createKeyPair(): Promise<KeyPair> {
+  return generate('rsa', { modulusLength: 2048 });
+}
+
+function named(pair: KeyPair): SigningKey {
+  return { kid: randomBytes(12).toString('base64url'), ...pair };
+}
+
+/** A key that no tenant has: 2048 bit RSA with a random `kid`. */
 export async function createSigningKey(): Promise<SigningKey> {
-  const { privateKey, publicKey } = await generate('rsa', { modulusLength: 2048 });
-  return { kid: randomBytes(12).toString('base64url'), privateKey, publicKey };
+  return named(await createKeyPair());
+}
+
+/**
+ * Making an RSA key takes longer than all else a tenant does at its start, and tests start many. So
+ * the tenants of one process share key pairs, each under a `kid` of its own; no tenant has a pair twice.
+ */
+const sharedPairs: Promise<KeyPair>[] = [];
+
+async function nthKey(index: number): Promise<SigningKey> {
+  sharedPairs[index] ??= createKeyPair();
+  return named(await sharedPairs[index]);
 }
 
 export interface PublicJwk extends JsonWebKey {
@@ -38,7 +58,8 @@ function publicJwk({ kid, publicKey }: SigningKey): PublicJwk {
 }
 
 export async function createSigningKeys(): Promise<SigningKeys> {
-  let [current, next] = await Promise.all([createSigningKey(), createSigningKey()]);
+  let [current, next] = await Promise.all([nthKey(0), nthKey(1)]);
+  let count = 2;
   let previous: SigningKey[] = [];
   return {
     get current() {
@@ -53,7 +74,8 @@ export async function createSigningKeys(): Promise<SigningKeys> {
     jwks: () => ({ keys: [current, next, ...previous].map(publicJwk) }),
     find: (kid) => [current, next, ...previous].find((key) => key.kid === kid),
     async rotate() {
-      const fresh = await createSigningKey();
+      const fresh = await nthKey(count);
+      count += 1;
       previous = [current, ...previous];
       current = next;
       next = fresh;

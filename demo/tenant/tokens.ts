@@ -86,8 +86,8 @@ export function machineToken(
   client: MachineClient,
   audience: string,
   scope: string,
+  now: number,
 ): { token: string; ttlS: number } {
-  const now = nowSeconds();
   const key = keys.current;
   const token = signJwt(
     { alg: 'RS256', typ: 'JWT', kid: key.kid },

@@ -83,6 +83,8 @@ export type EmailChange = {
 export type UserChanges = {
   latest?: string;
   committed: readonly string[];
+  /** The change whose previous address is being put back: until it is settled nothing else moves. */
+  undoing?: string;
   lockedUntil?: number;
 };
 
@@ -114,7 +116,7 @@ export const write = (change: EmailChange, ...tasks: Task[]): Step => ({
   tasks,
 });
 export const recorded = (change: EmailChange): Recorded => ({ kind: 'recorded', change });
-const refused = (refusal: Refusal): Refused => ({ kind: 'refused', refusal });
+export const refused = (refusal: Refusal): Refused => ({ kind: 'refused', refusal });
 
 export const taskOf = (change: EmailChange, name: string, at: number): Task => ({
   change: change.id,
@@ -148,8 +150,9 @@ export function request(
 ): Verdict {
   if (user.lockedUntil !== undefined && now < user.lockedUntil)
     return refused({ code: 'changes-locked', retryAt: user.lockedUntil });
-  if (latest?.status === 'confirmed' || (latest && undoUnderWay(latest)))
+  if (user.undoing !== undefined || latest?.status === 'confirmed')
     return refused({ code: 'commit-in-progress' });
+  if (latest && undoUnderWay(latest)) return refused({ code: 'commit-in-progress' });
   const pending = latest?.status === 'pending' ? latest : undefined;
   const expired = pending !== undefined && now >= pending.expiresAt;
   if (pending?.email === asked.email && !expired)

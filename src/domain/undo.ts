@@ -10,12 +10,14 @@ import {
   taskOf,
   undoUnderWay,
   recorded,
+  refused,
   write,
   type EmailChange,
   type Reason,
   type Recorded,
   type Step,
   type UserChanges,
+  type Verdict,
 } from './email-change.ts';
 
 export type UndoDecision =
@@ -23,10 +25,10 @@ export type UndoDecision =
   | { kind: 'settled' }
   | { kind: 'refuse'; reason: Reason };
 
-/** `later`: the changes of this user committed after this one, oldest first. */
+/** `followers`: the changes of this user that came after this one, oldest first. */
 export function decideUndo(
   change: EmailChange,
-  later: readonly EmailChange[],
+  followers: readonly EmailChange[],
   user: TenantUser | undefined,
 ): UndoDecision {
   const account = change.account;
@@ -34,13 +36,37 @@ export function decideUndo(
   if (!user || !account || previous === undefined) return { kind: 'refuse', reason: 'user-gone' };
   if (!sameIdentity(user, account)) return { kind: 'refuse', reason: 'unsupported-identity' };
   if (sameAddress(user.email, previous)) return { kind: 'settled' };
-  const ours = [change, ...later].some((written) => sameAddress(user.email, written.email));
+  const ours = [change, ...followers].some(
+    (written) => written.status === 'committed' && sameAddress(user.email, written.email),
+  );
   return ours ? { kind: 'patch', email: previous } : { kind: 'refuse', reason: 'address-drifted' };
 }
 
-export function startUndoing(change: EmailChange): Step | Recorded {
-  return undoUnderWay(change) ? write({ ...change, writing: true }) : recorded(change);
+/**
+ * Marks that the previous address is being put back, before it is. Only one PATCH of a user may be
+ * on its way: one that already is has to be settled first, open changes end here, and an earlier
+ * or later undo waits its turn. Otherwise the account could end at an address that nobody recorded.
+ */
+export function startUndoing(
+  change: EmailChange,
+  followers: readonly EmailChange[],
+  user: UserChanges,
+  now: number,
+): Verdict {
+  if (!undoUnderWay(change)) return recorded(change);
+  const waits = user.undoing !== undefined && user.undoing !== change.id;
+  if (waits || followers.some((follower) => follower.writing))
+    return refused({ code: 'commit-in-progress' });
+  return {
+    kind: 'write',
+    changes: [{ ...change, writing: true }, ...endOpen(followers, now)],
+    user: { ...user, undoing: change.id },
+    tasks: [],
+  };
 }
+
+const endOpen = (followers: readonly EmailChange[], now: number): EmailChange[] =>
+  followers.filter(isOpen).map((follower) => close(follower, 'canceled', now));
 
 /** The previous address is back: this change and all that followed it are over. */
 export function settleUndo(
@@ -54,26 +80,38 @@ export function settleUndo(
   const over = [change, ...followers.filter((follower) => follower.status === 'committed')];
   return {
     kind: 'write',
-    changes: [
-      ...over.map((each) => close(each, 'undone', now)),
-      ...followers.filter(isOpen).map((follower) => close(follower, 'canceled', now)),
-    ],
+    changes: [...over.map((each) => close(each, 'undone', now)), ...endOpen(followers, now)],
     user: {
-      ...user,
+      ...free(user, change),
       committed: user.committed.filter((id) => !over.some((each) => each.id === id)),
       lockedUntil: now + lockMs,
     },
     tasks: [
       taskOf(change, 'mail.restored', now),
-      // Every mailbox that signed in with an address that is gone is told, the latest above all.
-      ...over.map((each) => taskOf(each, 'mail.undone', now)),
+      // Every mailbox whose address is gone is told, the latest above all.
+      ...over
+        .filter((each) => !sameAddress(each.email, change.account?.email))
+        .map((each) => taskOf(each, 'mail.undone', now)),
     ],
   };
 }
 
 /** The account has moved on by other means; putting the address back would overwrite that. */
-export function refuseUndo(change: EmailChange, reason: Reason): Step | Recorded {
+export function refuseUndo(
+  change: EmailChange,
+  reason: Reason,
+  user: UserChanges,
+): Step | Recorded {
   if (!undoUnderWay(change)) return recorded(change);
   const { writing: _, ...rest } = change;
-  return write({ ...rest, undo: { ...change.undo!, refused: reason } });
+  return {
+    ...write({ ...rest, undo: { ...change.undo!, refused: reason } }),
+    user: free(user, change),
+  };
+}
+
+/** The turn of this undo is over. */
+function free(user: UserChanges, change: EmailChange): UserChanges {
+  const { undoing, ...rest } = user;
+  return undoing === undefined || undoing === change.id ? rest : user;
 }

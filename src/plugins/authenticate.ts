@@ -10,6 +10,7 @@ import type { ApiConfig } from '../config.ts';
 import type { Deps } from '../deps.ts';
 import type { Side } from '../domain/email-change.ts';
 import { Problem } from '../problems.ts';
+import { bearerChallenge as challenge } from './bearer-challenge.ts';
 import { createKeyLookup } from './signing-keys.ts';
 
 /** The claims that decide something. Everything else in a token is ignored. */
@@ -121,21 +122,3 @@ export function requiredSides(config: ApiConfig, claims: AccessClaims): readonly
   const both = config.confirmation === 'both' || (config.confirmation === 'auto' && !strong);
   return both ? ['new', 'current'] : ['new'];
 }
-
-type ChallengeCode =
-  | 'missing-token'
-  | 'invalid-token'
-  | 'insufficient-scope'
-  | 'insufficient-user-authentication';
-
-/** RFC 6750 §3: no error attribute for who sent nothing, and no word on what was wrong with a token. */
-function challenge(code: ChallengeCode, parameter?: string, cause?: unknown): Problem {
-  const error = code === 'missing-token' ? [] : [`error="${code.replaceAll('-', '_')}"`];
-  const parts = ['realm="email-change"', ...error, ...(parameter ? [parameter] : [])];
-  return new Problem(
-    code,
-    { headers: { 'www-authenticate': `Bearer ${parts.join(', ')}` } },
-    { cause },
-  );
-}
-export { challenge as bearerChallenge };

@@ -7,7 +7,7 @@ import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import type { TokenOrHeader } from '@fastify/jwt';
 import buildGetJwks from 'get-jwks';
 import { Problem } from '../problems.ts';
-import { bearerChallenge } from './authenticate.ts';
+import { bearerChallenge } from './bearer-challenge.ts';
 
 /** How long a key is used before the tenant is asked whether it still stands. */
 const KEY_TTL_MS = 300_000;

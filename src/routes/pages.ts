@@ -69,7 +69,7 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
             ...(token && { token }),
           });
           reply.headers(problem.extras.headers ?? {});
-          return html(reply, PROBLEMS[problem.code].status, page);
+          void html(reply, PROBLEMS[problem.code].status, page);
         },
       },
       async (req, reply) => {

@@ -37,14 +37,22 @@ export type Found<T> = { value: T; version: number };
 export type Claim = { task: string; epoch: string; attempts: number; until: number };
 /** What becomes of the claimed task with this write. */
 export type ClaimEnd =
-  | { then: 'done' }
-  | { then: 'hold' }
-  | { then: 'later'; at: number; uncounted?: boolean };
+  | { fate: 'done' }
+  | { fate: 'hold' }
+  | { fate: 'later'; at: number; uncounted?: boolean };
 
 /** The claim was lost: the lease ran out and somebody else took the task. Nothing was written. */
 export class StaleClaim extends Error {
   override name = 'StaleClaim';
 }
+
+/** A decision about one change, or about one among the user's later ones (oldest first). */
+export type Rule = (change: EmailChange) => Verdict;
+export type RuleAmong = (
+  change: EmailChange,
+  user: UserChanges,
+  followers: readonly EmailChange[],
+) => Verdict;
 
 /** What a rule said and the change as it is recorded now. */
 export type Decided =
@@ -156,11 +164,7 @@ export function createChangeStore(redis: RedisClient, sealer: Sealer, prefix: st
      * Reads one change, asks the rule, writes what it says; who loses a race reads again and asks
      * again, so the answer is always about what is recorded. `undefined`: there is no such change.
      */
-    async decide(
-      id: string,
-      rule: (change: EmailChange) => Verdict,
-      claim?: Claim & ClaimEnd,
-    ): Promise<Decided | undefined> {
+    async decide(id: string, rule: Rule, claim?: Claim & ClaimEnd): Promise<Decided | undefined> {
       for (let attempt = 0; attempt < RACES; attempt += 1) {
         const found = await findChange(id);
         if (!found) return undefined;
@@ -202,10 +206,16 @@ export function createChangeStore(redis: RedisClient, sealer: Sealer, prefix: st
       throw new StoreUnavailable('the changes of a user did not hold still');
     },
 
+    /** The user's changes that came after this one, oldest first. */
+    async readFollowers(change: EmailChange): Promise<EmailChange[]> {
+      const user = await readUser(change.sub);
+      return (await findFollowers(change, user.value)).map((follower) => follower.value);
+    },
+
     /** The same for what concerns the user's other changes: those committed after this one, and the open one. */
     async decideAmong(
       id: string,
-      rule: (change: EmailChange, user: UserChanges, followers: readonly EmailChange[]) => Verdict,
+      rule: RuleAmong,
       claim?: Claim & ClaimEnd,
     ): Promise<Decided | undefined> {
       for (let attempt = 0; attempt < RACES; attempt += 1) {
@@ -251,7 +261,7 @@ export function createChangeStore(redis: RedisClient, sealer: Sealer, prefix: st
     /** Takes a task that nobody here can do out of the way, to where an operator sees it. */
     async park(claim: Claim, now: number): Promise<void> {
       await answered(redis.zadd(keys.parked, now, claim.task));
-      await swap(NOTHING, { changes: {} }, { ...claim, then: 'done' });
+      await swap(NOTHING, { changes: {} }, { ...claim, fate: 'done' });
     },
 
     /** The tasks that are due by `now`, oldest first, at most `count`. */

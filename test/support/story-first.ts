@@ -4,6 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 export class StoryFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const isStory = (file: TestSpecification) => file.moduleId.endsWith('/test/flow.test.ts');
+    // oxlint-disable-next-line unicorn/no-array-sort -- the sequencer's own method
     const sorted = await super.sort(files);
     return [...sorted.filter(isStory), ...sorted.filter((file) => !isStory(file))];
   }

@@ -4,7 +4,7 @@
 -- KEYS[1]   due      sorted set: "<change>:<task>" by due time (epoch ms)
 -- KEYS[2]   leases   hash: "<change>:<task>" to "<epoch> <attempts> <holder>"
 -- KEYS[3..] records  strings "<version> <body>"
--- ARGV[1]   plan     JSON: claim? { task, epoch, then: "done"|"hold"|"later", at?, uncounted? },
+-- ARGV[1]   plan     JSON: claim? { task, epoch, fate: "done"|"hold"|"later", at?, uncounted? },
 --                    writes [{ version, body, keepUntil? }] in the order of KEYS[3..],
 --                    tasks [[at, member]], announce [channel, message]?
 -- Returns   "written" | "conflict" (a record has another version) | "stale" (the claim was lost)
@@ -31,10 +31,10 @@ for i, write in ipairs(plan.writes) do
   end
 end
 
-if claim and claim['then'] == 'done' then
+if claim and claim.fate == 'done' then
   redis.call('ZREM', KEYS[1], claim.task)
   redis.call('HDEL', KEYS[2], claim.task)
-elseif claim and claim['then'] == 'later' then
+elseif claim and claim.fate == 'later' then
   local epoch, attempts = string.match(lease, '^(%d+) (%d+)')
   if claim.uncounted then attempts = tostring(tonumber(attempts) - 1) end
   redis.call('HSET', KEYS[2], claim.task, epoch .. ' ' .. attempts .. ' -')

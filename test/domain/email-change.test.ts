@@ -1,0 +1,512 @@
+import { describe, expect, test } from 'vitest';
+import { invited, notWritten, reject, settle, startWriting } from '../../src/domain/commit.ts';
+import {
+  agree,
+  awaiting,
+  cancel,
+  expire,
+  isOpen,
+  KEEP_CLOSED_MS,
+  keepUntil,
+  request,
+  requestUndo,
+  resend,
+  STATUSES,
+  type EmailChange,
+  type Verdict,
+} from '../../src/domain/email-change.ts';
+import { mailDeferred, mailRefused, mailSent, startMail } from '../../src/domain/mails.ts';
+import { refuseUndo, settleUndo, startUndoing } from '../../src/domain/undo.ts';
+import {
+  ADA,
+  AFTER_COOLDOWN,
+  AFTER_EXPIRY,
+  AFTER_UNDO_WINDOW,
+  askFor,
+  HOUR,
+  inWords,
+  LOCK_MS,
+  MINUTE,
+  NOBODY,
+  SITUATIONS,
+  SOON,
+  stepOf,
+  T0,
+  TIMING,
+  UNDO_WINDOW_MS,
+  userOf,
+  written,
+  type Situation,
+} from './stories.ts';
+
+type Row = {
+  at: number;
+  decide: (change: EmailChange, now: number) => Verdict;
+  /** Outcome in words → the situations that have it. */
+  outcomes: Record<string, readonly Situation[]>;
+};
+
+const ALL = Object.keys(SITUATIONS) as Situation[];
+const PENDING = [
+  'asked',
+  'invited',
+  'both invited',
+  'both, new agreed',
+  'both, current agreed',
+] as const;
+const CONFIRMED = ['confirmed', 'writing'] as const;
+const OPEN = [...PENDING, ...CONFIRMED] as const;
+const COMMITTED = ['committed', 'undo asked', 'undoing', 'undo refused'] as const;
+const UNDER_WAY = ['undo asked', 'undoing'] as const;
+const FAILED = ['superseded', 'canceled', 'expired', 'rejected'] as const;
+const except = (...these: readonly Situation[]): Situation[] =>
+  ALL.filter((situation) => !these.includes(situation));
+
+/** A user's request that finds this change as the newest. */
+const ask = (email: string) => (change: EmailChange, now: number) =>
+  request(askFor(email, { id: 'next' }), userOf(change), change, TIMING, now);
+const SAME = SITUATIONS.invited.email;
+
+const TABLE: Record<string, Row> = {
+  'request of the same address within the cooldown': {
+    at: SOON,
+    decide: ask(SAME),
+    outcomes: {
+      recorded: PENDING,
+      'refused: commit-in-progress': [...CONFIRMED, ...UNDER_WAY],
+      'pending → invite (expire)': ['committed', 'undo refused', 'undone', ...FAILED],
+    },
+  },
+  'request of the same address after the cooldown': {
+    at: AFTER_COOLDOWN,
+    decide: ask(SAME),
+    outcomes: {
+      'pending → (expire)': ['asked'],
+      'pending → mail.confirm.2 (expire)': ['invited', 'both, current agreed'],
+      'pending → mail.confirm.2 mail.approve.1 (expire)': ['both invited'],
+      'pending → mail.approve.1 (expire)': ['both, new agreed'],
+      'refused: commit-in-progress': [...CONFIRMED, ...UNDER_WAY],
+      'pending → invite (expire)': ['committed', 'undo refused', 'undone', ...FAILED],
+    },
+  },
+  'request of the same address after the link expired': {
+    at: AFTER_EXPIRY,
+    decide: ask(SAME),
+    outcomes: {
+      'pending & expired → invite (expire)': PENDING,
+      'refused: commit-in-progress': [...CONFIRMED, ...UNDER_WAY],
+      'pending → invite (expire)': ['committed', 'undo refused', 'undone', ...FAILED],
+    },
+  },
+  'request of another address': {
+    at: SOON,
+    decide: ask('ada@third.test'),
+    outcomes: {
+      'pending & superseded → invite (expire)': PENDING,
+      'refused: commit-in-progress': [...CONFIRMED, ...UNDER_WAY],
+      'pending → invite (expire)': ['committed', 'undo refused', 'undone', ...FAILED],
+    },
+  },
+  'request of another address after the link expired': {
+    at: AFTER_EXPIRY,
+    decide: ask('ada@third.test'),
+    outcomes: {
+      'pending & expired → invite (expire)': PENDING,
+      'refused: commit-in-progress': [...CONFIRMED, ...UNDER_WAY],
+      'pending → invite (expire)': ['committed', 'undo refused', 'undone', ...FAILED],
+    },
+  },
+  'request while changes are locked after an undo': {
+    at: SOON,
+    decide: (change, now) =>
+      request(askFor(SAME), { ...userOf(change), lockedUntil: now + 1 }, change, TIMING, now),
+    outcomes: { 'refused: changes-locked': ALL },
+  },
+  'request when the lock is over': {
+    at: SOON,
+    decide: (change, now) =>
+      request(askFor(SAME), { ...userOf(change), lockedUntil: now }, change, TIMING, now),
+    outcomes: {
+      recorded: PENDING,
+      'refused: commit-in-progress': [...CONFIRMED, ...UNDER_WAY],
+      'pending → invite (expire)': ['committed', 'undo refused', 'undone', ...FAILED],
+    },
+  },
+  'request while an earlier change is being undone': {
+    at: SOON,
+    decide: (change, now) =>
+      request(askFor(SAME), { ...userOf(change), undoing: 'earlier' }, change, TIMING, now),
+    outcomes: { 'refused: commit-in-progress': ALL },
+  },
+  'resend within the cooldown': {
+    at: SOON,
+    decide: (change, now) => resend(change, false, TIMING, now),
+    outcomes: {
+      'refused: too-many-requests': PENDING,
+      'refused: commit-in-progress': CONFIRMED,
+      recorded: except(...OPEN),
+    },
+  },
+  'resend after the cooldown': {
+    at: AFTER_COOLDOWN,
+    decide: (change, now) => resend(change, false, TIMING, now),
+    outcomes: {
+      'pending → (expire)': ['asked'],
+      'pending → mail.confirm.2 (expire)': ['invited', 'both, current agreed'],
+      'pending → mail.confirm.2 mail.approve.1 (expire)': ['both invited'],
+      'pending → mail.approve.1 (expire)': ['both, new agreed'],
+      'refused: commit-in-progress': CONFIRMED,
+      recorded: except(...OPEN),
+    },
+  },
+  'resend after the link expired': {
+    at: AFTER_EXPIRY,
+    decide: (change, now) => resend(change, false, TIMING, now),
+    outcomes: {
+      expired: PENDING,
+      'refused: commit-in-progress': CONFIRMED,
+      recorded: except(...OPEN),
+    },
+  },
+  'agreement of the new mailbox': {
+    at: SOON,
+    decide: (change, now) => agree(change, 'new', now),
+    outcomes: {
+      'confirmed → commit': ['asked', 'invited', 'both, current agreed'],
+      pending: ['both invited'],
+      recorded: except('asked', 'invited', 'both, current agreed', 'both invited'),
+    },
+  },
+  'agreement of the current mailbox': {
+    at: SOON,
+    decide: (change, now) => agree(change, 'current', now),
+    outcomes: {
+      'confirmed → commit': ['both, new agreed'],
+      pending: ['both invited'],
+      recorded: except('both, new agreed', 'both invited'),
+    },
+  },
+  'agreement of the new mailbox after the link expired': {
+    at: AFTER_EXPIRY,
+    decide: (change, now) => agree(change, 'new', now),
+    outcomes: { expired: PENDING, recorded: except(...PENDING) },
+  },
+  'agreement of the current mailbox after the link expired': {
+    at: AFTER_EXPIRY,
+    decide: (change, now) => agree(change, 'current', now),
+    outcomes: { expired: PENDING, recorded: except(...PENDING) },
+  },
+  cancel: {
+    at: SOON,
+    decide: cancel,
+    outcomes: {
+      canceled: [...PENDING, 'confirmed'],
+      'refused: commit-in-progress': ['writing'],
+      'refused: already-committed': [...COMMITTED, 'undone'],
+      recorded: FAILED,
+    },
+  },
+  'expire before the time': {
+    at: SOON,
+    decide: expire,
+    outcomes: { 'pending → (expire)': PENDING, recorded: except(...PENDING) },
+  },
+  'expire at the time': {
+    at: SITUATIONS.invited.expiresAt,
+    decide: expire,
+    outcomes: { expired: PENDING, recorded: except(...PENDING) },
+  },
+  'the account was read': {
+    at: SOON,
+    decide: (change, now) => invited(change, ADA, now),
+    outcomes: { 'pending → mail.confirm.1 mail.notice': ['asked'], recorded: except('asked') },
+  },
+  'the account is gone': {
+    at: SOON,
+    decide: (change, now) => invited(change, undefined, now),
+    outcomes: { rejected: ['asked'], recorded: except('asked') },
+  },
+  'start of the PATCH': {
+    at: SOON,
+    decide: startWriting,
+    outcomes: { confirmed: CONFIRMED, recorded: except(...CONFIRMED) },
+  },
+  'the PATCH was certainly not carried out': {
+    at: SOON,
+    decide: notWritten,
+    outcomes: { confirmed: ['writing'], recorded: except('writing') },
+  },
+  'the tenant has the new address': {
+    at: SOON,
+    decide: (change, now) => settle(change, userOf(change), UNDO_WINDOW_MS, now),
+    outcomes: { 'committed → mail.done mail.changed': CONFIRMED, recorded: except(...CONFIRMED) },
+  },
+  'it can not be': {
+    at: SOON,
+    decide: (change, now) => reject(change, 'email-taken', now),
+    outcomes: {
+      rejected: ['asked', 'invited', 'both invited', 'both, current agreed'],
+      'rejected → mail.failed': ['both, new agreed', ...CONFIRMED],
+      recorded: except(...OPEN),
+    },
+  },
+  'undo within the window': {
+    at: SOON,
+    decide: requestUndo,
+    outcomes: { 'committed → undo': ['committed'], recorded: except('committed') },
+  },
+  'undo after the window': {
+    at: AFTER_UNDO_WINDOW,
+    decide: requestUndo,
+    outcomes: { recorded: ALL },
+  },
+  'start of putting the address back': {
+    at: SOON,
+    decide: (change, now) => startUndoing(change, [], userOf(change), now),
+    outcomes: { committed: UNDER_WAY, recorded: except(...UNDER_WAY) },
+  },
+  'the tenant has the previous address': {
+    at: SOON,
+    decide: (change, now) => settleUndo(change, [], userOf(change), LOCK_MS, now),
+    outcomes: {
+      'undone → mail.restored mail.undone': UNDER_WAY,
+      recorded: except(...UNDER_WAY),
+    },
+  },
+  'the address can not be put back': {
+    at: SOON,
+    decide: (change) => refuseUndo(change, 'address-drifted', userOf(change)),
+    outcomes: { committed: UNDER_WAY, recorded: except(...UNDER_WAY) },
+  },
+  'start of the confirmation mail': {
+    at: SOON,
+    decide: (change) => startMail(change, 'mail.confirm.1'),
+    outcomes: { pending: PENDING, recorded: except(...PENDING) },
+  },
+  'start of a replaced confirmation mail': {
+    at: SOON,
+    decide: (change) => startMail({ ...change, generation: 2 }, 'mail.confirm.1'),
+    outcomes: { recorded: ALL },
+  },
+  'start of the approval mail': {
+    at: SOON,
+    decide: (change) => startMail(change, 'mail.approve.1'),
+    outcomes: { pending: PENDING, recorded: except(...PENDING) },
+  },
+  'start of the notice': {
+    at: SOON,
+    decide: (change) => startMail(change, 'mail.notice'),
+    outcomes: { pending: PENDING, confirmed: CONFIRMED, recorded: except(...OPEN) },
+  },
+  'start of the mail that it is done': {
+    at: SOON,
+    decide: (change) => startMail(change, 'mail.done'),
+    outcomes: { committed: COMMITTED, recorded: except(...COMMITTED) },
+  },
+  'start of the mail with the undo link': {
+    at: SOON,
+    decide: (change) => startMail(change, 'mail.changed'),
+    outcomes: { committed: COMMITTED, recorded: except(...COMMITTED) },
+  },
+  'start of the mail that it failed': {
+    at: SOON,
+    decide: (change) => startMail(change, 'mail.failed'),
+    outcomes: { rejected: ['rejected'], recorded: except('rejected') },
+  },
+  'start of the mail that it was undone': {
+    at: SOON,
+    decide: (change) => startMail(change, 'mail.undone'),
+    outcomes: { undone: ['undone'], recorded: except('undone') },
+  },
+  'start of the mail that the address is back': {
+    at: SOON,
+    decide: (change) => startMail(change, 'mail.restored'),
+    outcomes: { undone: ['undone'], recorded: except('undone') },
+  },
+  'start of a mail that does not exist': {
+    at: SOON,
+    decide: (change) => startMail(change, 'mail.constructor'),
+    outcomes: { recorded: ALL },
+  },
+  'the server took a mail': { at: SOON, decide: sent('mail.confirm.1'), outcomes: statusKept() },
+  'the server put a mail off': {
+    at: SOON,
+    decide: (change) => mailDeferred(change, 'mail.confirm.1'),
+    outcomes: statusKept(),
+  },
+  'the server refused the confirmation mail': {
+    at: SOON,
+    decide: (change, now) => mailRefused(change, 'mail.confirm.1', now),
+    outcomes: statusKept('asked', 'invited', 'both invited', 'both, current agreed'),
+  },
+  'the server refused another mail': {
+    at: SOON,
+    decide: (change, now) => mailRefused(change, 'mail.approve.1', now),
+    outcomes: statusKept(),
+  },
+};
+
+function sent(name: string) {
+  return (change: EmailChange, now: number) => mailSent(change, name, now);
+}
+
+/** Every situation keeps its status, but for those that are rejected. */
+function statusKept(...rejected: Situation[]): Row['outcomes'] {
+  return Object.fromEntries(
+    STATUSES.map((status) => [
+      status,
+      ALL.filter((situation) =>
+        status === 'rejected'
+          ? rejected.includes(situation) || situation === 'rejected'
+          : SITUATIONS[situation].status === status && !rejected.includes(situation),
+      ),
+    ]),
+  );
+}
+
+describe.each(Object.entries(TABLE))('%s', (_, { at, decide, outcomes }) => {
+  test('is decided for every situation, once', () => {
+    expect(Object.values(outcomes).flat().toSorted()).toEqual(ALL.toSorted());
+  });
+
+  const cells = Object.entries(outcomes).flatMap(([outcome, situations]) =>
+    situations.map((situation) => [situation, outcome] as const),
+  );
+  test.each(cells)('%s: %s', (situation, outcome) => {
+    const change = structuredClone(SITUATIONS[situation]);
+    expect(inWords(decide(change, at), at)).toBe(outcome);
+    expect(change).toEqual(SITUATIONS[situation]);
+  });
+});
+
+test('the situations cover every status', () => {
+  const covered = new Set(Object.values(SITUATIONS).map((change) => change.status));
+  expect([...covered].toSorted()).toEqual([...STATUSES].toSorted());
+});
+
+describe('request', () => {
+  test('a new change holds what was asked, once invited and not agreed by anyone', () => {
+    const asked = askFor('a@g.test', { returnTo: 'https://app.test/', locale: 'de', muted: true });
+    const step = stepOf(request(asked, { committed: ['old'] }, undefined, TIMING, T0));
+    expect(step).toEqual({
+      kind: 'write',
+      changes: [
+        {
+          ...asked,
+          status: 'pending',
+          requestedAt: T0,
+          expiresAt: T0 + HOUR,
+          resendAfter: T0 + MINUTE,
+          generation: 1,
+          agreed: {},
+          mails: {},
+        },
+      ],
+      user: { committed: ['old'], latest: asked.id },
+      tasks: [
+        { change: asked.id, name: 'invite', at: T0 },
+        { change: asked.id, name: 'expire', at: T0 + HOUR },
+      ],
+    });
+  });
+
+  test('a superseded change keeps its address and its secret, and says when it ended', () => {
+    const old = SITUATIONS.invited;
+    const step = stepOf(ask('ada@third.test')(old, SOON));
+    expect(step.changes[1]).toEqual({ ...old, status: 'superseded', closedAt: SOON });
+    expect(step.user).toEqual({ ...userOf(old), latest: 'next' });
+  });
+
+  test('asked again later, the same address keeps the change but not the older link', () => {
+    const mailed = mailSent(SITUATIONS.invited, 'mail.confirm.1', SOON).changes[0]!;
+    const again = written(ask(SAME)(mailed, AFTER_COOLDOWN));
+    const { mailedAt: _, ...unmailed } = mailed;
+    expect(again).toEqual({
+      ...unmailed,
+      generation: 2,
+      expiresAt: AFTER_COOLDOWN + HOUR,
+      resendAfter: AFTER_COOLDOWN + MINUTE,
+    });
+  });
+
+  test('a link that expires one millisecond from now can still be used, one that expires now not', () => {
+    const { expiresAt } = SITUATIONS.invited;
+    expect(written(agree(SITUATIONS.invited, 'new', expiresAt - 1)).status).toBe('confirmed');
+    expect(written(agree(SITUATIONS.invited, 'new', expiresAt)).status).toBe('expired');
+  });
+
+  test('whether an address has had its share of mail changes nothing that the requester sees', () => {
+    const open = request(askFor(SAME), NOBODY, undefined, TIMING, T0);
+    const muted = request(askFor(SAME, { muted: true }), NOBODY, undefined, TIMING, T0);
+    expect(stepOf(muted).tasks).toEqual(stepOf(open).tasks);
+    expect({ ...written(muted), muted: false }).toEqual(written(open));
+  });
+});
+
+describe('resend', () => {
+  const resent = (situation: Situation) =>
+    written(resend(SITUATIONS[situation], false, TIMING, AFTER_COOLDOWN));
+
+  test('who has agreed is not asked again, and the link of that mailbox stays as it was', () => {
+    expect(resent('both, new agreed').generation).toBe(1);
+    expect(resent('both, current agreed').generation).toBe(2);
+    expect(awaiting(resent('both, new agreed'))).toEqual(['current']);
+  });
+
+  test('each resend asks the current mailbox with a mail of its own', () => {
+    const first = written(startMail(SITUATIONS['both, new agreed'], 'mail.approve.1'));
+    const done = mailSent(first, 'mail.approve.1', SOON).changes[0]!;
+    const step = stepOf(resend(done, false, TIMING, AFTER_COOLDOWN));
+    expect(step.tasks.map((task) => task.name)).toEqual(['mail.approve.2', 'expire']);
+  });
+
+  test('says when the next one is possible', () => {
+    expect(resend(SITUATIONS.invited, false, TIMING, SOON)).toEqual({
+      kind: 'refused',
+      refusal: { code: 'too-many-requests', retryAt: T0 + MINUTE },
+    });
+  });
+});
+
+describe('agree', () => {
+  test('the commit is due at once, when the last one who must agree has', () => {
+    const step = stepOf(agree(SITUATIONS['both, current agreed'], 'new', SOON));
+    expect(step.changes[0]).toMatchObject({ status: 'confirmed', confirmedAt: SOON });
+    expect(step.changes[0]!.agreed).toEqual({ current: T0 + 2000, new: SOON });
+    expect(step.tasks).toEqual([{ change: step.changes[0]!.id, name: 'commit', at: SOON }]);
+  });
+
+  test('pressing the same button twice is not the agreement of both mailboxes', () => {
+    const once = written(agree(SITUATIONS['both invited'], 'new', SOON));
+    expect(agree(once, 'new', SOON + 1)).toEqual({ kind: 'recorded', change: once });
+    expect(awaiting(once)).toEqual(['current']);
+  });
+});
+
+describe('keepUntil', () => {
+  test('a confirmed change and an undo under way never vanish', () => {
+    const forever = ALL.filter((situation) => keepUntil(SITUATIONS[situation]) === undefined);
+    expect(forever).toEqual([...CONFIRMED, ...UNDER_WAY]);
+  });
+
+  test('a pending change outlives its link by a week, so that the link can say what became of it', () => {
+    expect(keepUntil(SITUATIONS.invited)).toBe(T0 + HOUR + KEEP_CLOSED_MS);
+  });
+
+  test('a committed change outlives its undo window, also after an undo was refused', () => {
+    const { undo } = SITUATIONS.committed;
+    expect(keepUntil(SITUATIONS.committed)).toBe(undo!.until + KEEP_CLOSED_MS);
+    expect(keepUntil(SITUATIONS['undo refused'])).toBe(undo!.until + KEEP_CLOSED_MS);
+  });
+
+  test('every other closed change is kept for a week', () => {
+    for (const situation of FAILED) {
+      const change = SITUATIONS[situation];
+      expect(keepUntil(change)).toBe(change.closedAt! + KEEP_CLOSED_MS);
+    }
+  });
+});
+
+test('open are the changes that can still be committed', () => {
+  expect(ALL.filter((situation) => isOpen(SITUATIONS[situation]))).toEqual([...OPEN]);
+});

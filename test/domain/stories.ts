@@ -1,0 +1,115 @@
+/** Email changes in every situation, each brought about by the core's own decisions. */
+import type { TenantUser } from '../../src/domain/account.ts';
+import { invited, reject, settle, startWriting } from '../../src/domain/commit.ts';
+import {
+  agree,
+  cancel,
+  expire,
+  request,
+  requestUndo,
+  type EmailChange,
+  type Request,
+  type Side,
+  type Step,
+  type UserChanges,
+  type Verdict,
+} from '../../src/domain/email-change.ts';
+import { refuseUndo, settleUndo, startUndoing } from '../../src/domain/undo.ts';
+
+export const SECOND = 1000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+
+/** When it all begins, and moments after it. */
+export const T0 = Date.UTC(2026, 10, 22);
+export const SOON = T0 + 10 * SECOND;
+export const AFTER_COOLDOWN = T0 + 2 * MINUTE;
+export const AFTER_EXPIRY = T0 + 2 * HOUR;
+export const AFTER_UNDO_WINDOW = T0 + 8 * DAY;
+
+export const TIMING = { linkTtlMs: HOUR, resendAfterMs: MINUTE };
+export const UNDO_WINDOW_MS = 7 * DAY;
+export const LOCK_MS = DAY;
+
+export const NOBODY: UserChanges = { committed: [] };
+
+export const ADA: TenantUser = {
+  email: 'ada@old.test',
+  emailVerified: true,
+  name: 'Ada',
+  blocked: false,
+  passwordResetAt: T0 - DAY,
+  identities: [{ provider: 'auth0', connection: 'users', userId: '1', isSocial: false }],
+};
+
+export const askFor = (email: string, more: Partial<Request> = {}): Request => ({
+  id: `change-${email}`,
+  sub: 'auth0|1',
+  email,
+  secret: 'secret',
+  requires: ['new'],
+  muted: false,
+  locale: 'en',
+  ...more,
+});
+
+export function stepOf(verdict: Verdict): Step {
+  if (verdict.kind !== 'write') throw new Error(`not written: ${JSON.stringify(verdict)}`);
+  return verdict;
+}
+export const written = (verdict: Verdict): EmailChange => stepOf(verdict).changes[0]!;
+
+const NEW = 'ada@new.test';
+const asked = written(request(askFor(NEW), NOBODY, undefined, TIMING, T0));
+const invitedNew = written(invited(asked, ADA, T0 + SECOND));
+const both: readonly Side[] = ['new', 'current'];
+const invitedBoth = written(invited({ ...asked, requires: both }, ADA, T0 + SECOND));
+const confirmed = written(agree(invitedNew, 'new', T0 + 2 * SECOND));
+const writing = written(startWriting(confirmed));
+const committed = written(settle(writing, NOBODY, UNDO_WINDOW_MS, T0 + 3 * SECOND));
+const undoAsked = written(requestUndo(committed, T0 + 4 * SECOND));
+const undoing = written(startUndoing(undoAsked, [], userOf(undoAsked), T0 + 5 * SECOND));
+
+export const SITUATIONS = {
+  asked,
+  invited: invitedNew,
+  'both invited': invitedBoth,
+  'both, new agreed': written(agree(invitedBoth, 'new', T0 + 2 * SECOND)),
+  'both, current agreed': written(agree(invitedBoth, 'current', T0 + 2 * SECOND)),
+  confirmed,
+  writing,
+  committed,
+  'undo asked': undoAsked,
+  undoing,
+  'undo refused': written(refuseUndo(undoing, 'address-drifted', userOf(undoing))),
+  undone: written(settleUndo(undoing, [], userOf(undoing), LOCK_MS, T0 + 6 * SECOND)),
+  superseded: stepOf(
+    request(askFor('ada@other.test'), userOf(invitedNew), invitedNew, TIMING, T0 + 2 * SECOND),
+  ).changes[1]!,
+  canceled: written(cancel(invitedNew, T0 + 2 * SECOND)),
+  expired: written(expire(invitedNew, invitedNew.expiresAt)),
+  rejected: written(reject(confirmed, 'email-taken', T0 + 3 * SECOND)),
+} as const satisfies Record<string, EmailChange>;
+export type Situation = keyof typeof SITUATIONS;
+
+/** What the user of this one change has going. */
+export function userOf(change: EmailChange): UserChanges {
+  return {
+    latest: change.id,
+    committed: change.status === 'committed' ? [change.id] : [],
+    ...(change.status === 'committed' && change.writing ? { undoing: change.id } : {}),
+  };
+}
+
+/**
+ * A verdict in one line: `recorded`, `refused: <code>`, or the status of each written change and
+ * the tasks that follow, those of a later moment in brackets.
+ */
+export function inWords(verdict: Verdict, now: number): string {
+  if (verdict.kind === 'recorded') return 'recorded';
+  if (verdict.kind === 'refused') return `refused: ${verdict.refusal.code}`;
+  const statuses = verdict.changes.map((change) => change.status).join(' & ');
+  const tasks = verdict.tasks.map((task) => (task.at > now ? `(${task.name})` : task.name));
+  return tasks.length === 0 ? statuses : `${statuses} → ${tasks.join(' ')}`;
+}

@@ -1,0 +1,37 @@
+/**
+ * Puts the previous address back with the care of a commit: read, guard, write once, check, settle.
+ * What ends in doubt is resolved by the next run's reading.
+ */
+import { recorded, type Reason } from '../src/domain/email-change.ts';
+import { decideUndo, refuseUndo, settleUndo, startUndoing } from '../src/domain/undo.ts';
+import type { Outcome, Processor, TaskRun } from './outcome.ts';
+import { withTenant, WRITER_WAIT_MS, writeOnce } from './with-tenant.ts';
+
+export const undo: Processor = (run) =>
+  withTenant(async () => {
+    const { deps, change } = run;
+    if (change.undo?.requestedAt === undefined) return { kind: 'done', rule: recorded };
+    const user = await deps.tenant.readUser(change.sub, { maxWaitMs: WRITER_WAIT_MS });
+    const decision = decideUndo(change, await deps.changes.readFollowers(change), user);
+    if (decision.kind === 'settled') return settled(run);
+    if (decision.kind === 'refuse') return refused(decision.reason);
+    return writeOnce(run, decision.email, {
+      start: () =>
+        run.holdAmong((latest, others, followers) =>
+          startUndoing(latest, followers, others, deps.now()),
+        ),
+      settled,
+      refused,
+    });
+  });
+
+const settled = ({ deps }: TaskRun): Outcome => ({
+  kind: 'done-among',
+  rule: (change, user, followers) =>
+    settleUndo(change, followers, user, deps.config.undoLockMs, deps.now()),
+});
+
+const refused = (reason: Reason): Outcome => ({
+  kind: 'done-among',
+  rule: (change, user) => refuseUndo(change, reason, user),
+});
