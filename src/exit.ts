@@ -1,4 +1,5 @@
-/** The ways a process ends before it works: one clear message, one meaningful exit code. */
+/** The ways a process ends: one clear message, one meaningful exit code, and nothing cut short. */
+import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
 import { ConfigError, EX_CONFIG } from './config.ts';
 import { describeError } from './log.ts';
@@ -24,3 +25,21 @@ export const exitOnVolatileRedis = (log: Logger) => (error: unknown) => {
   );
   process.exit(EX_CONFIG);
 };
+
+/**
+ * Closes on SIGTERM, Ctrl-C or a fault nobody caught, within the grace period, then exits. A signal
+ * that comes twice is one signal: a terminal sends Ctrl-C to npm and to us, and npm passes it on.
+ */
+export function closeOnExit(graceMs: number, close: (error?: Error) => Promise<void>): void {
+  const signals = ['SIGTERM', 'SIGINT'] as const;
+  const grace = closeWithGrace({ delay: graceMs, logger: false, skip: [...signals] }, ({ err }) =>
+    close(err),
+  );
+  let closing = false;
+  for (const signal of signals)
+    process.on(signal, () => {
+      if (closing) return;
+      closing = true;
+      grace.close();
+    });
+}

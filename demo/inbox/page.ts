@@ -18,11 +18,11 @@ a { color: var(--accent); }
 .mails strong, .mails span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .soft, time { color: var(--soft); font-size: .9rem; }
 .empty { padding: 3rem 1rem; text-align: center; color: var(--soft); }
-.mail > * { padding: 1rem; margin: 0; }
+.mail > :not(iframe) { padding: 1rem; margin: 0; }
 .mail > * + * { border-top: 1px solid var(--line); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-iframe { display: block; width: 100%; height: 34rem; padding: 0; border: 0; background: #fff; resize: vertical; }
+iframe { display: block; width: 100%; height: 34rem; border: 0; background: #fff; resize: vertical; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font: .9rem/1.5 ui-monospace, monospace; margin: 0; }
 summary { cursor: pointer; } details > pre { margin-top: 1rem; }
 `;
@@ -47,6 +47,7 @@ function page(title: string, body: Html, script: Html = raw('')): string {
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <link rel="icon" href="data:," />
         <title>${title}</title>
         <style>
           ${raw(STYLE)}

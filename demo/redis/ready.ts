@@ -19,10 +19,10 @@ export async function freePort(): Promise<number> {
 }
 
 /** The answer to PING, which is an error while the server loads its files, and to INFO. */
-async function greet(port: number): Promise<string> {
+async function greet(port: number, ended: AbortSignal): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   try {
-    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const signal = AbortSignal.any([ended, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
     await once(socket, 'connect', { signal });
     socket.write('PING\r\nINFO server\r\n');
     let answer = '';
@@ -51,8 +51,10 @@ export async function isReady(
   { timeoutMs, pid }: Readiness,
 ): Promise<boolean> {
   const deadline = Date.now() + timeoutMs;
+  const end = new AbortController();
+  child.once('exit', () => end.abort());
   while (child.exitCode === null && child.signalCode === null && Date.now() < deadline) {
-    const answer = await greet(port);
+    const answer = await greet(port, end.signal);
     const isMeant = pid === undefined || answer.includes(`process_id:${pid}\r\n`);
     if (answer.startsWith('+PONG') && isMeant) return true;
     await sleep(PING_PAUSE_MS);

@@ -8,8 +8,11 @@ import { decodeJwt } from './jwt.ts';
 import { renderLogin, renderProblem } from './login-page.ts';
 import type { SpaClient } from './options.ts';
 import { createProvider, OFFLINE_PARAMETER, type ProviderDeps } from './provider.ts';
+import { send } from './faults.ts';
 import { asFormRequest, readBody } from './requests.ts';
 import { isRecord, optional, textOf, wordsOf } from './shapes.ts';
+
+import { userinfo } from './userinfo.ts';
 
 export interface Authentication {
   /** Everything but the token endpoint, the JWKS and the Management API. */
@@ -147,6 +150,8 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
       const { pathname } = new URL(req.url ?? '/', tokens.issuer);
       if (pathname === '/u/login') return login(req, res);
       if (pathname === '/v2/logout') return logout(req, res);
+      const info = pathname === '/userinfo' ? userinfo(deps, req.headers.authorization) : undefined;
+      if (info) return void send(res, info);
       if (pathname === '/authorize') {
         await endDeadSession(req);
         markOffline(req);

@@ -41,7 +41,7 @@ export type FaultAction =
   /** Carries the request out, holds the answer back until the promise settles. */
   | { kind: 'executeThenHold'; until: Promise<unknown> };
 
-export interface FaultMatch {
+interface FaultMatch {
   method?: string;
   /** A string matches the start of the decoded path, a RegExp any part of it. */
   path?: RegExp | string;
@@ -54,7 +54,7 @@ export type Fault = FaultAction & {
   times?: number;
 };
 
-export interface PlacedFault {
+interface PlacedFault {
   /** How many requests it has struck. */
   readonly hits: number;
   /** Settles when it strikes for the first time. */

@@ -36,7 +36,7 @@ async function nthKey(index: number): Promise<SigningKey> {
   return named(await sharedPairs[index]);
 }
 
-export interface PublicJwk extends JsonWebKey {
+interface PublicJwk extends JsonWebKey {
   kid: string;
   use: 'sig';
   alg: 'RS256';

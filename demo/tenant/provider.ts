@@ -54,11 +54,20 @@ function privateJwk({ kid, privateKey }: SigningKey) {
   return { ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'RS256' };
 }
 
-function profile(user: TenantUser) {
+/** The standard claims of a user, those that are known. */
+export function profile(user: TenantUser) {
   const { email, email_verified, name, nickname, picture, given_name, family_name } = user;
-  const claims = { email, email_verified, name, nickname, picture, given_name, family_name };
-  const known = Object.entries(claims).filter(([, value]) => value !== undefined);
-  return { sub: user.user_id, ...Object.fromEntries(known), updated_at: user.updated_at };
+  return {
+    sub: user.user_id,
+    ...optional('email', email),
+    ...optional('email_verified', email_verified),
+    ...optional('name', name),
+    ...optional('nickname', nickname),
+    ...optional('picture', picture),
+    ...optional('given_name', given_name),
+    ...optional('family_name', family_name),
+    updated_at: user.updated_at,
+  };
 }
 
 /** What is being exchanged for the tokens of this request. */
@@ -68,9 +77,13 @@ function sourceOf({ oidc }: KoaContextWithOIDC) {
 
 function configure(
   { tokens, keys, users, storage, cookieKeys, spa, offlineGrants }: ProviderDeps,
-  { errors }: typeof Library,
+  { errors, interactionPolicy }: typeof Library,
 ): Configuration {
   const { issuer, audience, scopes } = tokens;
+
+  const policy = interactionPolicy.base();
+  const silentRefusal = policy.get('login')?.checks.get('no_session');
+  if (silentRefusal) silentRefusal.description = 'Login required'; // Auth0's words.
 
   function resourceServer(identifier: string) {
     if (identifier !== audience) {
@@ -134,7 +147,7 @@ function configure(
       const user = users.find(userId);
       return !user || user.blocked ? undefined : { accountId: userId, claims: () => profile(user) };
     },
-    interactions: { url: (_ctx, { uid }) => `/u/login?state=${uid}` },
+    interactions: { policy, url: (_ctx, { uid }) => `/u/login?state=${uid}` },
     renderError(ctx, { error, error_description: description }) {
       ctx.type = 'html';
       ctx.body = renderProblem('Oops, something went wrong', `${error}: ${description ?? ''}`);
@@ -199,7 +212,7 @@ function configure(
 }
 
 /** Origins from which the SPA may call the token endpoint. */
-export function allowedOrigins(spa: Required<SpaClient>): Set<string> {
+function allowedOrigins(spa: Required<SpaClient>): Set<string> {
   return new Set([...spa.webOrigins, ...spa.redirectUris.map((uri) => new URL(uri).origin)]);
 }
 

@@ -58,7 +58,7 @@ export interface Connection {
   uniqueEmails?: boolean;
 }
 
-export const DEFAULT_CONNECTION = 'Username-Password-Authentication';
+const DEFAULT_CONNECTION = 'Username-Password-Authentication';
 
 const OWN_PROVIDERS = ['auth0', 'email', 'sms'];
 const ENTERPRISE_PROVIDERS =

@@ -54,9 +54,7 @@ export function startUndoing(
   now: number,
 ): Verdict {
   if (!undoUnderWay(change)) return recorded(change);
-  const waits = user.undoing !== undefined && user.undoing !== change.id;
-  if (waits || followers.some((follower) => follower.writing))
-    return refused({ code: 'commit-in-progress' });
+  if (!hasTurn(change, followers, user)) return refused({ code: 'commit-in-progress' });
   return {
     kind: 'write',
     changes: [{ ...change, writing: true }, ...endOpen(followers, now)],
@@ -64,6 +62,14 @@ export function startUndoing(
     tasks: [],
   };
 }
+
+const hasTurn = (
+  change: EmailChange,
+  followers: readonly EmailChange[],
+  user: UserChanges,
+): boolean =>
+  (user.undoing === undefined || user.undoing === change.id) &&
+  !followers.some((follower) => follower.writing);
 
 const endOpen = (followers: readonly EmailChange[], now: number): EmailChange[] =>
   followers.filter(isOpen).map((follower) => close(follower, 'canceled', now));
@@ -75,8 +81,10 @@ export function settleUndo(
   user: UserChanges,
   lockMs: number,
   now: number,
-): Step | Recorded {
+): Verdict {
   if (!undoUnderWay(change)) return recorded(change);
+  // Also when the address was back already, and nothing had to be written.
+  if (!hasTurn(change, followers, user)) return refused({ code: 'commit-in-progress' });
   const over = [change, ...followers.filter((follower) => follower.status === 'committed')];
   return {
     kind: 'write',

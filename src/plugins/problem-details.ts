@@ -6,7 +6,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import type { Deps } from '../deps.ts';
 import { describeError } from '../log.ts';
-import { expose, problemBody, Problem, PROBLEMS } from '../problems.ts';
+import { matchLocale } from '../locales/messages.ts';
+import { PAGE_CSP, renderErrorPage, type PageError } from '../pages/render.ts';
+import { expose, problemBody, Problem, PROBLEMS, type ProblemCode } from '../problems.ts';
 
 export function registerProblemDetails(app: App, deps: Deps): void {
   const allowed = collectRoutes(app);
@@ -32,14 +34,37 @@ export function registerProblemDetails(app: App, deps: Deps): void {
   });
 }
 
-export function sendProblem(reply: FastifyReply, problem: Problem, deps: Deps): FastifyReply {
-  return reply
+function sendProblem(reply: FastifyReply, problem: Problem, deps: Deps): FastifyReply {
+  const { config } = deps;
+  reply
     .status(PROBLEMS[problem.code].status)
-    .headers({ 'cache-control': 'no-store', ...problem.extras.headers })
+    .headers({ 'cache-control': 'no-store', ...problem.extras.headers });
+  if (isPageVisit(reply.request)) {
+    const locale = matchLocale(reply.request.headers['accept-language']);
+    const error = PAGE_ERRORS[problem.code] ?? 'unexpected';
+    const page = renderErrorPage({ error, locale, brand: config.brand });
+    return reply
+      .header('content-security-policy', PAGE_CSP)
+      .type('text/html; charset=utf-8')
+      .serializer(String)
+      .send(page);
+  }
+  return reply
     .type('application/problem+json; charset=utf-8')
     .serializer((body: unknown) => JSON.stringify(body))
-    .send(problemBody(problem, deps.config.publicUrl, reply.request.id));
+    .send(problemBody(problem, config.publicUrl, reply.request.id));
 }
+
+/** A person with a browser, away from the API: words instead of JSON. */
+const isPageVisit = ({ url, headers }: FastifyRequest): boolean =>
+  !url.startsWith('/v1/') && /\btext\/html\b/.test(headers.accept ?? '');
+
+const PAGE_ERRORS: Partial<Record<ProblemCode, PageError>> = {
+  'not-found': 'not-found',
+  'cross-site': 'forbidden',
+  'too-many-requests': 'too-many-requests',
+  unavailable: 'unavailable',
+};
 
 const toPointer = (issue: { instancePath: string; message?: string | undefined }) => ({
   pointer: `#${issue.instancePath}`,

@@ -43,6 +43,8 @@ describe('spawnRedis', () => {
   it('runs with an append-only file, no eviction, on loopback alone', async () => {
     const redis = await spawnRedis();
     try {
+      // It leads a process group of its own, which Ctrl-C in the terminal does not reach.
+      expect(isAlive(-redis.pid)).toBe(true);
       const settings = await ask(redis.url, (client) =>
         client.config('GET', 'append*', 'maxmemory-policy', 'bind', 'save'),
       );

@@ -234,7 +234,11 @@ const TABLE: Record<string, Row> = {
   'the PATCH was certainly not carried out': {
     at: SOON,
     decide: notWritten,
-    outcomes: { confirmed: ['writing'], recorded: except('writing') },
+    outcomes: {
+      confirmed: ['writing'],
+      committed: ['undoing'],
+      recorded: except('writing', 'undoing'),
+    },
   },
   'the tenant has the new address': {
     at: SOON,

@@ -9,7 +9,7 @@ import { startInbox, type Inbox } from '../../demo/inbox.ts';
 import { startTenant, type Tenant } from '../../demo/tenant.ts';
 import type { TenantOptions } from '../../demo/tenant/options.ts';
 import { readBothConfigs } from '../../src/config.ts';
-import { startApi } from '../../src/server.ts';
+import { startApi } from '../../src/start.ts';
 import { startWorkers, type RunningWorkers } from '../../workers/start.ts';
 
 export type LogLine = { event?: string; level: string } & Record<string, unknown>;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTenant, type Tenant } from '../../../demo/tenant.ts';
 import { decodeJwt, signatureFits } from '../../../demo/tenant/jwt.ts';
+import { schemaErrors } from '../../../demo/tenant/schema.ts';
 import { callbackOf, createBrowser, postToken, REDIRECT_URI, type Tokens } from './browser.ts';
 
 const AUTH_TIME = 'https://readdress.example/auth_time';
@@ -50,14 +51,14 @@ async function refresh(tokens: Tokens, fields: Record<string, string> = {}) {
   });
 }
 
-async function manage(method: string, path: string, body: unknown) {
-  const scope = 'update:users delete:sessions delete:refresh_tokens';
+async function manage(method: string, path: string, body?: unknown) {
+  const scope = 'update:users delete:sessions read:refresh_tokens delete:refresh_tokens';
   const audience = `${tenant.issuer}api/v2/`;
   const token = await tenant.accessToken({ sub: 'worker@clients', scope, audience });
   return fetch(`${tenant.url}/api/v2${path}`, {
     method,
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify(body),
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
 }
 
@@ -303,6 +304,26 @@ describe('refresh tokens', () => {
     expect(claimsOf(narrowed.access_token)['scope']).toMatch(/^openid change:email/);
   });
 
+  it('are listed as Auth0’s schema has it', async () => {
+    const { userId, credentials } = newUser();
+    await createBrowser(tenant).logIn(credentials, OFFLINE);
+    const list = await (await manage('GET', `/users/${userId}/refresh-tokens`)).json();
+    expect(list).toMatchObject({
+      tokens: [{ user_id: userId, client_id: tenant.spaClientId, rotating: true }],
+    });
+    expect(schemaErrors('ListRefreshTokensPaginatedResponseContent', list)).toEqual([]);
+  });
+
+  it('end at /oauth/revoke', async () => {
+    const { credentials } = newUser();
+    const tokens = await createBrowser(tenant).logIn(credentials, OFFLINE);
+    const form = { client_id: tenant.spaClientId, token: tokens.refresh_token ?? '' };
+    const body = new URLSearchParams(form);
+    const revoked = await fetch(`${tenant.url}/oauth/revoke`, { method: 'POST', body });
+    expect(revoked.status).toBe(200);
+    expect((await refresh(tokens)).status).toBe(403);
+  });
+
   it('survive an email change and end by revocation', async () => {
     const { userId, credentials } = newUser();
     const first = await createBrowser(tenant).logIn(credentials, OFFLINE);
@@ -334,6 +355,19 @@ describe('the other endpoints', () => {
       userinfo_endpoint: `${tenant.url}/userinfo`,
       revocation_endpoint: `${tenant.url}/oauth/revoke`,
     });
+  });
+
+  it('show the profile at /userinfo to who holds an access token', async () => {
+    const userinfo = (token: string) =>
+      fetch(`${tenant.url}/userinfo`, { headers: { authorization: `Bearer ${token}` } });
+    const tokens = await createBrowser(tenant).logIn(ADA);
+    expect(await (await userinfo(tokens.access_token)).json()).toMatchObject({
+      sub: 'auth0|ada',
+      email: 'ada@example.com',
+      name: 'ada@example.com',
+    });
+    const old = await tenant.accessToken({ sub: 'auth0|ada', expiresIn: -1 });
+    expect((await userinfo(old)).status).toBe(401);
   });
 
   it('answer on 127.0.0.1 and on localhost', async () => {

@@ -1,0 +1,109 @@
+/**
+ * `npm run demo`: the whole story on one machine. A stand-in Auth0 tenant, an inbox, a private
+ * Redis, the API and the workers, and a walk through it all to paste into another terminal.
+ */
+import { randomBytes } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { readBothConfigs } from '../src/config.ts';
+import { closeOnExit } from '../src/exit.ts';
+import { startApi } from '../src/start.ts';
+import { startWorkers } from '../workers/start.ts';
+import { startDesk } from './desk.ts';
+import { startInbox } from './inbox.ts';
+import { freePort } from './ports.ts';
+import { startRedis } from './redis.ts';
+import { startTenant } from './tenant.ts';
+import { printWelcome } from './welcome.ts';
+
+const say = (line: string) => void process.stdout.write(`${line}\n`);
+const closers: (() => Promise<void>)[] = [];
+// First of all, so that a Ctrl-C in the middle of the start ends what has begun.
+closeOnExit(15_000, async (error) => {
+  if (error) say(`The demo broke: ${error.stack ?? error.message}`);
+  say('\nEnding everything …');
+  for (const close of closers.toReversed()) await close();
+  say('Nothing is left behind.');
+});
+
+const redis = await startRedis({ say });
+closers.push(() => redis.stop());
+const [apiPort, tenantPort, deskPort, inboxPort] = [
+  await freePort(3000),
+  await freePort(4400),
+  await freePort(4401),
+  await freePort(8025),
+];
+const desk = `http://localhost:${deskPort}`;
+const tenant = await startTenant({
+  port: tenantPort,
+  authTimeClaim: 'https://readdress/auth_time',
+  amrClaim: 'https://readdress/amr',
+  spa: { redirectUris: [`${desk}/`], logoutUris: [`${desk}/`], webOrigins: [desk] },
+});
+closers.push(() => tenant.close());
+const ada = tenant.addUser({
+  email: 'ada@example.com',
+  password: 'correct horse',
+  email_verified: true,
+});
+const inbox = await startInbox({ httpPort: inboxPort });
+closers.push(() => inbox.close());
+closers.push(await startDesk(tenant, ada.user_id, deskPort));
+
+const config = readBothConfigs({
+  REDIS_URL: redis.url,
+  SEALING_KEYS: randomBytes(32).toString('base64'),
+  AUTH0_DOMAIN: tenant.domain,
+  AUTH0_BASE_URL: tenant.url,
+  AUTH0_AUDIENCE: tenant.audience,
+  AUTH0_CLIENT_ID: tenant.clientId,
+  AUTH0_CLIENT_SECRET: tenant.clientSecret,
+  SMTP_URL: inbox.smtpUrl,
+  MAIL_FROM: 'Acme <no-reply@acme.example>',
+  BRAND_NAME: 'Acme',
+  PUBLIC_URL: `http://localhost:${apiPort}`,
+  PORT: String(apiPort),
+  WORKER_PORT: '0',
+  CORS_ORIGINS: desk,
+  RETURN_URLS: `${desk}/`,
+  RESEND_AFTER: '10s',
+  LIMIT_USER: '100/1h',
+  LIMIT_ADDRESS: '100/24h',
+  ...inherited('CONFIRMATION', 'LINK_STYLE', 'LINK_TTL', 'UNDO_WINDOW', 'MAX_AUTH_AGE'),
+});
+const logTo = { write: tell };
+const workers = await startWorkers(config.workers, { logTo });
+closers.push(
+  () => forgetDemo(redis.url, workers.deps.prefix),
+  () => workers.close(),
+);
+const api = await startApi(config.api, { logTo });
+closers.push(() => api.close());
+
+printWelcome(say, { api: config.api.publicUrl, desk, tenant: tenant.url, inbox: inbox.url });
+
+/** Settings that are worth playing with from the command line. */
+function inherited(...names: string[]): Record<string, string> {
+  const given = names.map((name) => [name, process.env[name]] as const);
+  return Object.fromEntries(given.filter((pair): pair is [string, string] => Boolean(pair[1])));
+}
+
+/** Of the log, what the story is about, and what went wrong. */
+function tell(line: string): void {
+  const { event, level, role, change, reason, ...rest } = JSON.parse(line) as Record<
+    string,
+    string
+  >;
+  if (event?.startsWith('email_change.'))
+    say(`  ● ${event.slice('email_change.'.length)}${reason ? ` (${reason})` : ''}  ${change}`);
+  else if ((level === 'error' || level === 'fatal') && event)
+    say(`  ! ${role} ${event} ${JSON.stringify(rest)}`);
+}
+
+/** The Redis may be the user's own: take away what the demo put there. */
+async function forgetDemo(url: string, prefix: string): Promise<void> {
+  const client = new Redis(url);
+  for await (const keys of client.scanStream({ match: `${prefix}*`, count: 500 }))
+    if (Array.isArray(keys) && keys.length > 0) await client.del(...keys.map(String));
+  client.disconnect();
+}

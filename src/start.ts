@@ -1,0 +1,32 @@
+/** Opens and closes the HTTP door: connections, app, listen. */
+import { withLimits } from './api-deps.ts';
+import { buildApp } from './app.ts';
+import { weakenings, type ApiConfig } from './config.ts';
+import { closeDeps, openDeps, untilRedisReady, type Ambient } from './deps.ts';
+import { createLog } from './log.ts';
+import { exitOnVolatileRedis } from './exit.ts';
+import { createReadiness } from './readiness.ts';
+
+export type Running = { url: string; drain(): void; close(): Promise<void> };
+
+/** Starts the API. It listens at once and is ready when Redis is. */
+export async function startApi(config: ApiConfig, ambient: Ambient = {}): Promise<Running> {
+  const log = createLog(config, 'api', ambient.logTo);
+  for (const weakening of weakenings(config)) log.warn({ event: 'config.weakened', weakening });
+  const deps = withLimits(openDeps(config, log, ambient));
+  const readiness = createReadiness(deps.redis);
+  const app = await buildApp(deps, readiness);
+  const url = await app.listen({ host: config.host, port: config.port });
+  log.info({ event: 'api.listening', url });
+  untilRedisReady(deps).then(() => readiness.started(), exitOnVolatileRedis(log));
+  return {
+    url,
+    drain: readiness.drain,
+    async close() {
+      readiness.drain();
+      await app.close();
+      await closeDeps(deps);
+      log.info({ event: 'api.closed' });
+    },
+  };
+}

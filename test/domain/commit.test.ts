@@ -1,0 +1,229 @@
+import { describe, expect, test } from 'vitest';
+import { sameAddress, type TenantUser } from '../../src/domain/account.ts';
+import { decideCommit, invited, reject, settle, startWriting } from '../../src/domain/commit.ts';
+import type { EmailChange } from '../../src/domain/email-change.ts';
+import {
+  ADA,
+  DAY,
+  inWords,
+  SITUATIONS,
+  SOON,
+  stepOf,
+  T0,
+  UNDO_WINDOW_MS,
+  written,
+  type Situation,
+} from './stories.ts';
+
+const identity = ADA.identities[0]!;
+const ada = (more: Partial<TenantUser>): TenantUser => ({ ...ADA, ...more });
+const withoutEmail = ((): TenantUser => {
+  const { email: _, ...rest } = ADA;
+  return rest;
+})();
+
+describe('the invitation', () => {
+  const { asked } = SITUATIONS;
+
+  test('takes a snapshot of the account as the tenant tells it', () => {
+    expect(written(invited(asked, ADA, SOON)).account).toEqual({
+      email: 'ada@old.test',
+      emailVerified: true,
+      name: 'Ada',
+      connection: 'users',
+      identity: '1',
+      passwordResetAt: ADA.passwordResetAt,
+    });
+  });
+
+  test.each([
+    ['user-gone', undefined],
+    ['user-blocked', ada({ blocked: true })],
+    ['unsupported-identity', ada({ identities: [] })],
+    ['unsupported-identity', ada({ identities: [{ ...identity, provider: 'google-oauth2' }] })],
+    ['unsupported-identity', ada({ identities: [{ ...identity, isSocial: true }] })],
+    [
+      'unsupported-identity',
+      ada({ identities: [{ ...identity, provider: 'samlp', userId: '9' }, identity] }),
+    ],
+    ['same-email', ada({ email: asked.email })],
+    ['same-email', ada({ email: asked.email.toUpperCase() })],
+    ['same-email', ada({ email: asked.email, emailVerified: false })],
+    ['credentials-changed', ada({ passwordResetAt: asked.requestedAt + 1 })],
+  ])('says %s and mails nobody', (reason, user) => {
+    const verdict = invited(asked, user, SOON);
+    expect(inWords(verdict, SOON)).toBe('rejected');
+    expect(written(verdict)).toMatchObject({ status: 'rejected', reason, closedAt: SOON });
+  });
+
+  test.each([
+    [
+      'a secondary social identity',
+      ada({ identities: [identity, { ...identity, isSocial: true }] }),
+    ],
+    ['an unverified address', ada({ emailVerified: false })],
+    ['a password reset before the request', ada({ passwordResetAt: asked.requestedAt })],
+    ['an address that differs by more than ASCII case', ada({ email: 'ada@NEW.tesT ' })],
+  ])('goes out in spite of %s', (_, user) => {
+    expect(inWords(invited(asked, user, SOON), SOON)).toBe('pending → mail.confirm.1 mail.notice');
+  });
+
+  test('asks the current mailbox instead of only telling it, where its agreement is required', () => {
+    const both: EmailChange = { ...asked, requires: ['new', 'current'] };
+    expect(inWords(invited(both, ADA, SOON), SOON)).toBe('pending → mail.confirm.1 mail.approve.1');
+  });
+
+  test('mails the newest link after a resend that came before it', () => {
+    expect(inWords(invited({ ...asked, generation: 3 }, ADA, SOON), SOON)).toContain(
+      'mail.confirm.3',
+    );
+  });
+
+  test('an account without an address has no mailbox to ask or tell', () => {
+    const both: EmailChange = { ...asked, requires: ['new', 'current'] };
+    const verdict = invited(both, withoutEmail, SOON);
+    expect(inWords(verdict, SOON)).toBe('pending → mail.confirm.1');
+    expect(written(verdict).requires).toEqual(['new']);
+  });
+});
+
+describe('the drift guard', () => {
+  const { confirmed } = SITUATIONS;
+  const reset = ADA.passwordResetAt + 1;
+
+  test.each<[string, TenantUser | undefined, string]>([
+    ['the account is as it was', ADA, 'patch'],
+    ['only the case of its address changed', ada({ email: 'Ada@OLD.test' }), 'patch'],
+    ['the address was verified meanwhile', ada({ emailVerified: false }), 'patch'],
+    [
+      'it has the new address, unverified',
+      ada({ email: confirmed.email, emailVerified: false }),
+      'patch',
+    ],
+    ['it has the new address, verified', ada({ email: confirmed.email }), 'settled'],
+    [
+      'it has the new address in capitals',
+      ada({ email: confirmed.email.toUpperCase() }),
+      'settled',
+    ],
+    [
+      'it has the new address and was blocked',
+      ada({ email: confirmed.email, blocked: true }),
+      'settled',
+    ],
+    [
+      'it has the new address after a reset',
+      ada({ email: confirmed.email, passwordResetAt: reset }),
+      'settled',
+    ],
+    ['it is gone', undefined, 'user-gone'],
+    ['it was blocked', ada({ blocked: true }), 'user-blocked'],
+    ['it has another address', ada({ email: 'ada@elsewhere.test' }), 'address-drifted'],
+    ['its address was removed', withoutEmail, 'address-drifted'],
+    ['its password was reset', ada({ passwordResetAt: reset }), 'credentials-changed'],
+    [
+      'unverified new address, reset',
+      ada({ email: confirmed.email, emailVerified: false, passwordResetAt: reset }),
+      'credentials-changed',
+    ],
+    [
+      'another identity is the primary one',
+      ada({ identities: [{ ...identity, userId: '2' }] }),
+      'unsupported-identity',
+    ],
+    [
+      'it moved to another connection',
+      ada({ identities: [{ ...identity, connection: 'staff' }] }),
+      'unsupported-identity',
+    ],
+    ['it has no identity', ada({ identities: [] }), 'unsupported-identity'],
+    [
+      'the new address stands in another connection',
+      ada({ email: confirmed.email, identities: [{ ...identity, connection: 'staff' }] }),
+      'unsupported-identity',
+    ],
+  ])('%s', (_, user, expected) => {
+    const decision = decideCommit(confirmed, user);
+    expect(decision.kind === 'reject' ? decision.reason : decision.kind).toBe(expected);
+  });
+
+  test('an account that had no address must still have none', () => {
+    const account = {
+      emailVerified: false,
+      connection: 'users',
+      identity: '1',
+      passwordResetAt: 0,
+    };
+    const change: EmailChange = { ...confirmed, account };
+    const now = { ...withoutEmail, passwordResetAt: 0 };
+    expect(decideCommit(change, now)).toEqual({ kind: 'patch' });
+    expect(decideCommit(change, { ...now, email: 'x@y.test' })).toEqual({
+      kind: 'reject',
+      reason: 'address-drifted',
+    });
+  });
+
+  test('without a snapshot nothing is written', () => {
+    expect(decideCommit(SITUATIONS.asked, ADA)).toEqual({ kind: 'reject', reason: 'user-gone' });
+  });
+});
+
+test('the mark that a PATCH may be on its way is set once and gone when the change is closed', () => {
+  const { confirmed } = SITUATIONS;
+  const writing = written(startWriting(confirmed));
+  expect(writing).toEqual({ ...confirmed, writing: true });
+  expect(written(startWriting(writing))).toEqual(writing);
+  const committed = written(settle(writing, { committed: [] }, UNDO_WINDOW_MS, SOON));
+  expect(committed).not.toHaveProperty('writing');
+  expect(written(reject(writing, 'email-taken', SOON))).not.toHaveProperty('writing');
+});
+
+describe('a committed change', () => {
+  test('is the last of those that can be undone, for as long as the window says', () => {
+    const { confirmed } = SITUATIONS;
+    const step = stepOf(settle(confirmed, { latest: confirmed.id, committed: ['a'] }, DAY, SOON));
+    expect(step.user).toEqual({ latest: confirmed.id, committed: ['a', confirmed.id] });
+    expect(step.changes).toEqual([
+      {
+        ...confirmed,
+        status: 'committed',
+        closedAt: SOON,
+        committedAt: SOON,
+        undo: { until: SOON + DAY },
+      },
+    ]);
+  });
+
+  test('of an account that had no address promises no undo and tells nobody of it', () => {
+    const { confirmed } = SITUATIONS;
+    const { email: _, ...account } = confirmed.account!;
+    const verdict = settle({ ...confirmed, account }, { committed: [] }, DAY, SOON);
+    expect(inWords(verdict, SOON)).toBe('committed → mail.done');
+    expect(written(verdict)).not.toHaveProperty('undo');
+  });
+});
+
+test.each<[Situation, string]>([
+  ['invited', 'rejected'],
+  ['both, new agreed', 'rejected → mail.failed'],
+  ['both, current agreed', 'rejected'],
+  ['confirmed', 'rejected → mail.failed'],
+])('whoever confirmed is told of a rejection: %s', (situation, outcome) => {
+  const verdict = reject(SITUATIONS[situation], 'email-taken', T0);
+  expect(inWords(verdict, T0)).toBe(outcome);
+  expect(written(verdict).reason).toBe('email-taken');
+});
+
+test.each<[string | undefined, string | undefined, boolean]>([
+  ['ada@x.test', 'ADA@X.test', true],
+  ['mike@x.test', 'mıke@x.test', false],
+  ['kim@x.test', '\u212aim@x.test', false],
+  ['sam@x.test', 'ſam@x.test', false],
+  ['a@x.test', 'a@x.test ', false],
+  ['', '', true],
+  [undefined, undefined, false],
+  ['a@x.test', undefined, false],
+])('%j and %j are one address: %s', (a, b, same) => {
+  expect(sameAddress(a, b)).toBe(same);
+  expect(sameAddress(b, a)).toBe(same);
+});

@@ -1,0 +1,381 @@
+/**
+ * Random lives of one user: requests, clicks, workers that crash between any two steps, a tenant
+ * that loses PATCHes or their answers, and an operator who changes the account by other means.
+ * Every decision is atomic, as the compare-and-set makes it; everything around it may interleave.
+ */
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { sameAddress, type TenantUser } from '../../src/domain/account.ts';
+import {
+  decideCommit,
+  invited,
+  notWritten,
+  reject,
+  settle,
+  startWriting,
+} from '../../src/domain/commit.ts';
+import {
+  agree,
+  awaiting,
+  cancel,
+  expire,
+  isOpen,
+  keepUntil,
+  request,
+  requestUndo,
+  resend,
+  undoUnderWay,
+  type EmailChange,
+  type Side,
+  type Status,
+  type Task,
+  type UserChanges,
+  type Verdict,
+} from '../../src/domain/email-change.ts';
+import { mailSent, parseMailTask, startMail } from '../../src/domain/mails.ts';
+import { decideUndo, refuseUndo, settleUndo, startUndoing } from '../../src/domain/undo.ts';
+import {
+  ADA,
+  askFor,
+  DAY,
+  LOCK_MS,
+  MINUTE,
+  NOBODY,
+  T0,
+  TIMING,
+  UNDO_WINDOW_MS,
+} from './stories.ts';
+
+const ORIGINAL = 'a@x.test';
+const ADDRESSES = [ORIGINAL, 'b@x.test', 'c@x.test', 'd@x.test'] as const;
+const REQUIRES: readonly Side[][] = [['new'], ['new', 'current']];
+
+/** Where a change may go from each status, besides staying. */
+const ROADS: Record<Status, readonly Status[]> = {
+  pending: ['confirmed', 'superseded', 'canceled', 'expired', 'rejected'],
+  confirmed: ['committed', 'canceled', 'rejected'],
+  committed: ['undone'],
+  undone: [],
+  superseded: [],
+  canceled: [],
+  expired: [],
+  rejected: [],
+};
+
+/** A worker with a lease on a task, stopped between two of its steps. */
+type Run = { task: Task; step: 'read' | 'start' | 'patch' | 'settle'; patch?: string };
+
+type World = ReturnType<typeof createWorld>;
+
+function createWorld() {
+  const changes = new Map<string, EmailChange>();
+  const due = new Map<string, Task>();
+  const seen = new Set<string>();
+  let user: UserChanges = NOBODY;
+  let account: TenantUser = { ...ADA, email: ORIGINAL, passwordResetAt: 0 };
+  let now = T0;
+  let runs: Run[] = [];
+  let requests = 0;
+  let meddled = false;
+
+  const nth = <T>(items: readonly T[], pick: number): T | undefined => items[pick % items.length];
+  const someChange = (pick: number) => nth([...changes.values()], pick);
+  const latest = () => (user.latest === undefined ? undefined : changes.get(user.latest));
+  const followersOf = (change: EmailChange) => {
+    const place = user.committed.indexOf(change.id);
+    const later = place === -1 ? [] : user.committed.slice(place + 1);
+    const ids = user.latest === change.id ? later : [...later, user.latest!];
+    return [...new Set(ids)].map((id) => changes.get(id)!);
+  };
+
+  /** Writes what was decided and checks everything that a single write must respect. */
+  const apply = (verdict: Verdict): Verdict => {
+    if (verdict.kind !== 'write') return verdict;
+    for (const change of verdict.changes) {
+      const before = changes.get(change.id);
+      if (before) checkStep(before, change);
+      else assert.equal(change.status, 'pending');
+      changes.set(change.id, change);
+      seen.add(change.status);
+    }
+    if (verdict.user) user = verdict.user;
+    for (const task of verdict.tasks) {
+      due.set(`${task.change}:${task.name}`, task);
+      const status = changes.get(task.change)!.status;
+      if (task.name === 'commit') assert.equal(status, 'confirmed');
+      if (task.name === 'undo') assert.equal(status, 'committed');
+    }
+    checkWorld();
+    return verdict;
+  };
+
+  const checkStep = (before: EmailChange, after: EmailChange) => {
+    if (after.status !== before.status) assert(ROADS[before.status].includes(after.status));
+    assert(after.generation >= before.generation);
+    for (const fixed of ['id', 'sub', 'email', 'secret'] as const)
+      assert.equal(after[fixed], before[fixed]);
+    for (const side of ['new', 'current'] as const)
+      assert(before.agreed[side] === undefined || after.agreed[side] === before.agreed[side]);
+    assert(isOpen(after) || after.closedAt !== undefined);
+  };
+
+  const checkWorld = () => {
+    const all = [...changes.values()];
+    assert(all.filter(isOpen).length <= 1);
+    assert(all.filter((change) => change.writing).length <= 1);
+    const committed = all.filter((change) => change.status === 'committed').map(({ id }) => id);
+    assert.equal(user.committed.toSorted().join(), committed.toSorted().join());
+    for (const change of all) checkChange(change);
+  };
+
+  const checkChange = (change: EmailChange) => {
+    const { status } = change;
+    if (status === 'confirmed' || status === 'committed' || status === 'undone')
+      assert.equal(awaiting(change).length, 0);
+    assert(change.requires.includes('new'));
+    assert(!change.writing || status === 'confirmed' || undoUnderWay(change));
+    // Acknowledged work is never only in somebody's memory: its task stays due until it is settled.
+    const owes = status === 'confirmed' ? 'commit' : undoUnderWay(change) ? 'undo' : undefined;
+    if (owes !== undefined) {
+      assert(due.has(`${change.id}:${owes}`));
+      assert.equal(keepUntil(change), undefined);
+    }
+    if (status === 'pending') assert(due.has(`${change.id}:expire`));
+  };
+
+  /** When every PATCH is accounted for, the records tell the truth about the account. */
+  const checkTruth = () => {
+    if (meddled || [...changes.values()].some((change) => change.writing)) return;
+    const last = user.committed.at(-1);
+    assert.equal(account.email, last === undefined ? ORIGINAL : changes.get(last)!.email);
+  };
+
+  const finish = (run: Run, verdict: Verdict) => {
+    if (verdict.kind === 'refused') {
+      seen.add('turn');
+      return leave(run);
+    }
+    // The end of a task and its outcome are one write.
+    due.delete(`${run.task.change}:${run.task.name}`);
+    runs = runs.filter((other) => other !== run);
+    apply(verdict);
+  };
+  const leave = (run: Run) => {
+    runs = runs.filter((other) => other !== run);
+  };
+
+  const steps: Record<'commit' | 'undo', (run: Run, change: EmailChange, luck: number) => void> = {
+    commit(run, change, luck) {
+      if (run.step === 'read') {
+        const decision = decideCommit(change, account);
+        if (change.status !== 'confirmed') finish(run, { kind: 'recorded', change });
+        else if (decision.kind === 'settled')
+          finish(run, settle(change, user, UNDO_WINDOW_MS, now));
+        else if (decision.kind === 'reject') finish(run, reject(change, decision.reason, now));
+        else Object.assign(run, { step: 'start', patch: change.email });
+      } else if (run.step === 'start') {
+        if (apply(startWriting(change)).kind === 'write') run.step = 'patch';
+        else finish(run, { kind: 'recorded', change });
+      } else if (run.step === 'patch') send(run, change, luck);
+      else finish(run, settle(change, user, UNDO_WINDOW_MS, now));
+    },
+    undo(run, change, luck) {
+      if (run.step === 'read') {
+        const later = followersOf(change).filter((follower) => follower.status === 'committed');
+        const decision = decideUndo(change, later, account);
+        if (decision.kind === 'settled')
+          finish(run, settleUndo(change, followersOf(change), user, LOCK_MS, now));
+        else if (decision.kind === 'refuse') finish(run, refuseUndo(change, decision.reason, user));
+        else Object.assign(run, { step: 'start', patch: decision.email });
+      } else if (run.step === 'start') {
+        const verdict = apply(startUndoing(change, followersOf(change), user, now));
+        if (verdict.kind === 'write') run.step = 'patch';
+        else finish(run, verdict);
+      } else if (run.step === 'patch') send(run, change, luck);
+      else finish(run, settleUndo(change, followersOf(change), user, LOCK_MS, now));
+    },
+  };
+
+  /** Carried out; carried out but the answer lost; lost before it was; refused as not now. */
+  const send = (run: Run, change: EmailChange, luck: number) => {
+    const fate = Math.max(0, (luck % 8) - 4);
+    // No PATCH without the agreement of everyone who must agree, and none but the marked one.
+    assert.equal(change.writing, true);
+    assert.equal(awaiting(change).length, 0);
+    assert.equal(runs.filter((other) => other.step === 'patch').length, 1);
+    if (fate <= 1) account = { ...account, email: run.patch!, emailVerified: true };
+    if (fate === 0) run.step = 'settle';
+    else leave(run);
+    if (fate === 3) apply(notWritten(change));
+  };
+
+  const runTask = (run: Run, luck: number) => {
+    const change = changes.get(run.task.change)!;
+    const mail = parseMailTask(run.task.name);
+    if (run.task.name === 'invite') finish(run, invited(change, account, now));
+    else if (run.task.name === 'expire') finish(run, expire(change, now));
+    else if (run.task.name === 'commit' || run.task.name === 'undo')
+      steps[run.task.name](run, change, luck);
+    else if (mail && apply(startMail(change, run.task.name)).kind === 'write')
+      finish(run, mailSent(changes.get(change.id)!, run.task.name, now));
+    else finish(run, { kind: 'recorded', change });
+  };
+
+  const ready = () =>
+    [...due.values()].filter(
+      (task) =>
+        task.at <= now &&
+        !runs.some((run) => run.task.change === task.change && run.task.name === task.name),
+    );
+
+  /** Workers without bad luck do all that is due and in nobody's hands. */
+  const serve = () => {
+    for (const task of ready()) {
+      const run: Run = { task, step: 'read' };
+      runs.push(run);
+      while (runs.includes(run)) runTask(run, 0);
+    }
+  };
+
+  const acts = {
+    wait: (pick: number) => {
+      now += [1000, MINUTE, 2 * MINUTE, 30 * MINUTE, TIMING.linkTtlMs, 2 * DAY][pick % 6]!;
+    },
+    request: (pick: number, luck: number) => {
+      requests += 1;
+      const asked = askFor(nth(ADDRESSES, pick)!, {
+        id: `change-${requests}`,
+        requires: nth(REQUIRES, luck)!,
+      });
+      apply(request(asked, user, latest(), TIMING, now));
+    },
+    resend: (pick: number) => {
+      const change = someChange(pick);
+      if (change) apply(resend(change, false, TIMING, now));
+    },
+    // A link can only be pressed once it was mailed.
+    press: (pick: number, luck: number) => {
+      const change = pick % 3 === 0 ? someChange(pick) : latest();
+      if (change?.account) apply(agree(change, luck % 2 === 0 ? 'new' : 'current', now));
+    },
+    cancel: (pick: number) => {
+      const change = pick % 2 === 0 ? latest() : undefined;
+      if (change) apply(cancel(change, now));
+    },
+    undo: (pick: number) => {
+      const change = someChange(pick);
+      if (change) apply(requestUndo(change, now));
+    },
+    // The usual course of things: asked, invited, pressed; `serve` then does the rest.
+    change: (pick: number, luck: number) => {
+      acts.request(pick, luck);
+      serve();
+      acts.press(1, 0);
+      acts.press(1, 1);
+    },
+    serve: () => {
+      serve();
+      checkTruth();
+    },
+    claim: (pick: number) => {
+      const task = nth(ready(), pick);
+      if (task) runs.push({ task, step: 'read' });
+    },
+    step: (pick: number, luck: number) => {
+      const run = nth(runs, pick);
+      if (run) runTask(run, luck);
+      checkTruth();
+    },
+    crash: (pick: number) => {
+      const run = nth(runs, pick);
+      if (run) leave(run);
+    },
+    meddle: (pick: number, luck: number) => {
+      if (luck % 8 !== 0) return;
+      meddled = true;
+      const email = nth(ADDRESSES, pick)!;
+      account = luck % 16 === 0 ? { ...account, email } : { ...account, passwordResetAt: now };
+    },
+  };
+
+  /** The workers catch up with everything, the tenant answers, and nobody presses anything. */
+  const settleDown = () => {
+    runs = [];
+    for (let turn = 0; due.size > 0; turn += 1) {
+      assert(turn < 200);
+      if (ready().length === 0) now = Math.min(...[...due.values()].map(({ at }) => at));
+      serve();
+    }
+  };
+
+  return { acts, changes, settleDown, checkTruth, seen, account: () => account, user: () => user };
+}
+
+const OFTEN = ['change', 'serve', 'claim', 'step'] as const;
+const SOMETIMES = [
+  'request',
+  'press',
+  'resend',
+  'cancel',
+  'undo',
+  'wait',
+  'crash',
+  'meddle',
+] as const;
+const act = fc.record({
+  name: fc.oneof(
+    { weight: 3, arbitrary: fc.constantFrom(...OFTEN) },
+    { weight: 2, arbitrary: fc.constantFrom(...SOMETIMES) },
+  ),
+  pick: fc.nat(29),
+  luck: fc.nat(31),
+});
+const life = fc.array(act, { minLength: 20, maxLength: 150, size: 'max' });
+
+function live(acts: readonly { name: keyof World['acts']; pick: number; luck: number }[]): World {
+  const world = createWorld();
+  for (const { name, pick, luck } of acts) world.acts[name](pick, luck);
+  return world;
+}
+
+test('no order of requests, clicks, crashes and lost answers breaks a guarantee', () => {
+  fc.assert(
+    fc.property(life, (acts) => {
+      const world = live(acts);
+      const confirmed = [...world.changes.values()].filter(({ status }) => status === 'confirmed');
+      world.settleDown();
+      world.checkTruth();
+      // Whoever had confirmed by then is committed, or was told why not, or was undone from before.
+      for (const { id } of confirmed) {
+        const { status, reason } = world.changes.get(id)!;
+        expect(['committed', 'rejected', 'canceled', 'undone']).toContain(status);
+        expect(status === 'rejected').toBe(reason !== undefined);
+      }
+      expect([...world.changes.values()].filter(isOpen)).toEqual([]);
+      expect(world.user()).not.toHaveProperty('undoing');
+    }),
+    { numRuns: 1500 },
+  );
+});
+
+test('left alone, an account ends at the address of the last change that was not undone', () => {
+  const undisturbed = life.map((acts) => acts.filter(({ name }) => name !== 'meddle'));
+  fc.assert(
+    fc.property(undisturbed, (acts) => {
+      const world = live(acts);
+      world.settleDown();
+      const last = world.user().committed.at(-1);
+      const expected = last === undefined ? ORIGINAL : world.changes.get(last)!.email;
+      expect(sameAddress(world.account().email, expected)).toBe(true);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('the random lives reach every status, and undos that have to wait for their turn', () => {
+  const seen = new Set<string>();
+  for (const acts of fc.sample(life, { numRuns: 400, seed: 7 }))
+    for (const each of live(acts).seen) seen.add(each);
+  expect([...seen].toSorted()).toEqual([...Object.keys(ROADS), 'turn'].toSorted());
+});
