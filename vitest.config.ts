@@ -7,6 +7,7 @@ export default defineConfig({
     globalSetup: ['test/support/redis.setup.ts'],
     sequence: { sequencer: StoryFirst },
     pool: 'forks',
+    reporters: ['default', ['json', { outputFile: '.reports/tests.json' }]],
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

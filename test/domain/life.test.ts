@@ -355,7 +355,7 @@ test('no order of requests, clicks, crashes and lost answers breaks a guarantee'
       expect([...world.changes.values()].filter(isOpen)).toEqual([]);
       expect(world.user()).not.toHaveProperty('undoing');
     }),
-    { numRuns: 1500 },
+    { numRuns: 700 },
   );
 });
 
@@ -369,7 +369,7 @@ test('left alone, an account ends at the address of the last change that was not
       const expected = last === undefined ? ORIGINAL : world.changes.get(last)!.email;
       expect(sameAddress(world.account().email, expected)).toBe(true);
     }),
-    { numRuns: 500 },
+    { numRuns: 250 },
   );
 });
 
