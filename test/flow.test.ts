@@ -60,8 +60,12 @@ describe('the whole story', () => {
     });
 
     // Both mailboxes hear the end of it.
-    await inbox.waitFor((mail) => mail.to.includes('ada@example.com') && mail.text?.includes('/undo#'));
-    await inbox.waitFor((mail) => mail.to.includes('Ada.Lovelace@example.org') && mail !== invitation);
+    await inbox.waitFor(
+      (mail) => mail.to.includes('ada@example.com') && mail.text?.includes('/undo#'),
+    );
+    await inbox.waitFor(
+      (mail) => mail.to.includes('Ada.Lovelace@example.org') && mail !== invitation,
+    );
     expect(inbox.messages).toHaveLength(4);
 
     // Three calls and one token, as promised.

@@ -1,0 +1,374 @@
+/** The signed-in user's side of an email change, over HTTP. */
+import { describe, expect, test } from 'vitest';
+import type { ProblemCode } from '../../src/problems.ts';
+import {
+  ask,
+  askAndReadMail,
+  commitChange,
+  comparable,
+  confirm,
+  dump,
+  expectProblem,
+  newUser,
+  send,
+} from '../support/wire.ts';
+import { eventually, startWorld, tokenIn, untilStatus, type World } from '../support/world.ts';
+
+const MINUTE = 60_000;
+const CHANGES = '/v1/email-changes';
+const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
+describe('a request', () => {
+  test('is answered with 202, where to follow it, and the change as the contract shows it', async () => {
+    const world = await startWorld({ workers: false });
+    const { token } = await newUser(world);
+
+    const asked = await ask(world, token, ' Ada.L+tag@Exämple.ORG ');
+
+    expect(asked.status).toBe(202);
+    expect(asked.headers.get('content-type')).toBe('application/json; charset=utf-8');
+    expect(asked.headers.get('cache-control')).toBe('no-store');
+    expect(asked.headers.get('location')).toBe(
+      `${world.env['PUBLIC_URL']}${CHANGES}/${asked.body.id}`,
+    );
+    expect(asked.body).toEqual({
+      id: expect.stringMatching(/^[\w-]{22}$/),
+      status: 'pending',
+      email: 'Ada.L+tag@xn--exmple-cua.org',
+      requestedAt: expect.stringMatching(ISO),
+      expiresAt: expect.stringMatching(ISO),
+      resendAfter: expect.stringMatching(ISO),
+      awaiting: ['new'],
+    });
+    const [requestedAt, expiresAt, resendAfter] = ['requestedAt', 'expiresAt', 'resendAfter'].map(
+      (name) => Date.parse(asked.body[name]),
+    );
+    expect(expiresAt! - requestedAt!).toBe(60 * MINUTE);
+    expect(resendAfter! - requestedAt!).toBe(MINUTE);
+
+    for (const path of [`${CHANGES}/${asked.body.id}`, `${CHANGES}/current`]) {
+      const seen = await world.call('GET', path, { token });
+      expect(seen.status).toBe(200);
+      expect(seen.body).toEqual(asked.body);
+    }
+    // Nothing was asked of the tenant but its signing keys.
+    expect(world.tenant.calls).toEqual(world.tenant.jwksRequests());
+  });
+
+  test('takes a returnTo and a locale that are allowed', async () => {
+    const app = 'https://good.example/account?tab=email';
+    const world = await startWorld({ workers: false, env: { RETURN_URLS: `https://x.example, ${app}` } });
+    const { token } = await newUser(world);
+    for (const locale of ['de', 'pt-BR', 'zh-Hant-TW', 'tlh'])
+      expect((await ask(world, token, 'a@example.org', { returnTo: app, locale })).status).toBe(202);
+  });
+});
+
+describe('bad input', () => {
+  const EMAIL = 'new@example.org';
+  const json = (body: unknown) => JSON.stringify(body);
+  type Bad = { body?: string | Buffer; type?: string | null; code: ProblemCode; pointers?: string[] };
+  const invalid = (body: unknown, ...pointers: string[]): Bad => ({
+    body: json(body),
+    code: 'invalid-request',
+    pointers,
+  });
+  const refused = (body: string | Buffer): Bad => ({ body, code: 'invalid-request' });
+  const wrongType = (type: string | null, body: string | Buffer = json({ email: EMAIL })): Bad => ({
+    body,
+    type,
+    code: 'unsupported-media-type',
+  });
+
+  const BAD: Record<string, Bad> = {
+    'no address': invalid({}, '#/email'),
+    'null as address': invalid({ email: null }, '#/email'),
+    'a number as address': invalid({ email: 5 }, '#/email'),
+    'a boolean as address': invalid({ email: true }, '#/email'),
+    'two addresses in an array (CVE-2023-7028)': invalid({ email: [EMAIL, 'b@example.org'] }, '#/email'),
+    'one address in an array': invalid({ email: [EMAIL] }, '#/email'),
+    'an object as address': invalid({ email: { '0': EMAIL } }, '#/email'),
+    'an address beyond all reason': invalid({ email: `${'a'.repeat(1200)}@example.org` }, '#/email'),
+    'an unknown field': invalid({ email: EMAIL, admin: true }, '#'),
+    'the address once more in another case': invalid({ email: EMAIL, Email: 'b@example.org' }, '#'),
+    'a PHP-style list': invalid({ 'email[]': EMAIL }, '#/email', '#'),
+    "a field of the record that is not the caller's": invalid({ email: EMAIL, sub: 'auth0|x' }, '#'),
+    'an array as body': invalid([{ email: EMAIL }], '#'),
+    'an empty array as body': invalid([], '#'),
+    'null as body': invalid(null, '#'),
+    'a string as body': invalid(EMAIL, '#'),
+    'a number as body': invalid(7, '#'),
+    'a locale of another type': invalid({ email: EMAIL, locale: 7 }, '#/locale'),
+    'an empty locale': invalid({ email: EMAIL, locale: '' }, '#/locale'),
+    'a locale with a line end': invalid({ email: EMAIL, locale: 'de\r\nBcc: x@example.org' }, '#/locale'),
+    'a locale that is a path': invalid({ email: EMAIL, locale: '../../etc/passwd' }, '#/locale'),
+    'a locale of 36 letters': invalid({ email: EMAIL, locale: 'x'.repeat(36) }, '#/locale'),
+    'a returnTo of another type': invalid({ email: EMAIL, returnTo: ['https://good.example/'] }, '#/returnTo'),
+    'a null returnTo': invalid({ email: EMAIL, returnTo: null }, '#/returnTo'),
+    'several faults at once': invalid({ email: 1, locale: 2, more: 3 }, '#/email', '#/locale', '#'),
+    'an empty body': refused(''),
+    'half a JSON': refused('{"email":'),
+    'two JSONs': refused(`${json({ email: EMAIL })}${json({ email: EMAIL })}`),
+    'single quotes': refused(`{'email':'${EMAIL}'}`),
+    'a prototype': refused(`{"email":"${EMAIL}","__proto__":{"admin":true}}`),
+    'a prototype alone': refused(`{"__proto__":{"email":"${EMAIL}"}}`),
+    'a constructor with a prototype': refused(`{"email":"${EMAIL}","constructor":{"prototype":{"a":1}}}`),
+    'UTF-16': refused(Buffer.from(`\ufeff${json({ email: EMAIL })}`, 'utf16le')),
+    '20 kB': { body: json({ email: EMAIL, locale: 'x'.repeat(20_000) }), code: 'payload-too-large' },
+    'text/plain, which needs no preflight': wrongType('text/plain'),
+    'a form': wrongType('application/x-www-form-urlencoded', `email=${encodeURIComponent(EMAIL)}`),
+    'a form with two addresses': wrongType('application/x-www-form-urlencoded', 'email=a@x.org&email=b@x.org'),
+    'a multipart form': wrongType('multipart/form-data; boundary=x', '--x--'),
+    'XML': wrongType('application/xml', `<email>${EMAIL}</email>`),
+    'no type at all': wrongType(null),
+    'a type that is none': wrongType('json'),
+    'JSON by another name': wrongType('application/vnd.api+json'),
+  };
+
+  const RETURN_URLS = ['https://good.example/', 'https://good.example/app?from=mail'];
+  const BAD_RETURNS = [
+    '',
+    '/',
+    '//evil.example',
+    String.raw`/\evil.example`,
+    'https:evil.example',
+    'https:good.example/',
+    'https://good.example@evil.example/',
+    'https://good.example.evil.example/',
+    'https://good.example:443/',
+    'https://good.example:8443/',
+    'https://user@good.example/',
+    'javascript:alert(1)',
+    'data:text/html,x',
+    'https://good.example/%09',
+    'https://good.example/\t',
+    '\thttps://good.example/',
+    'https://good.example/\n',
+    'https://go\nod.example/',
+    'https://good.example/%2e%2e',
+    'https://good.example/..',
+    'HTTPS://GOOD.EXAMPLE/',
+    'https://good.example',
+    'http://good.example/',
+    String.raw`https:\\good.example/`,
+    'https://gооd.example/',
+    'https://good.example/app',
+    'https://good.example/app?from=mail&x=1',
+    'https://good.example/app?from=mail#x',
+    'https://good.example/ ',
+  ];
+
+  test('gets a precise problem, and nothing is stored, mailed or asked of the tenant', async () => {
+    const world = await startWorld({ workers: false, env: { RETURN_URLS: RETURN_URLS.join(',') } });
+    const { token } = await newUser(world);
+    expect((await world.call('GET', `${CHANGES}/current`, { token })).status).toBe(404);
+    const before = await dump(world);
+
+    for (const [label, { body = '', type, code, pointers }] of Object.entries(BAD)) {
+      const wired = await send(world.api, CHANGES, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${token}`,
+          'content-length': Buffer.byteLength(body),
+          ...(type === null ? {} : { 'content-type': type ?? 'application/json' }),
+        },
+        body,
+      });
+      const answer = {
+        ...wired,
+        headers: new Headers(wired.headers as Record<string, string>),
+        body: JSON.parse(wired.text),
+      };
+      expectProblem(answer, code, label);
+      if (pointers)
+        expect(
+          new Set(answer.body.errors.map(({ pointer }: { pointer: string }) => pointer)),
+          label,
+        ).toEqual(new Set(pointers));
+    }
+    for (const returnTo of BAD_RETURNS) {
+      const answer = await ask(world, token, EMAIL, { returnTo });
+      expectProblem(answer, 'invalid-return-url', JSON.stringify(returnTo));
+      expect(answer.body.errors).toEqual([{ pointer: '#/returnTo', detail: expect.any(String) }]);
+    }
+
+    expect(await dump(world)).toEqual(before);
+    expect(world.inbox.attempts).toHaveLength(0);
+    expect(world.tenant.calls).toEqual(world.tenant.jwksRequests());
+  });
+
+  test('a hostile address is refused as one, and is mailed to nobody', async () => {
+    const world = await startWorld({ workers: false, env: { PUBLIC_URL: 'https://change.example' } });
+    const { token } = await newUser(world);
+    await world.call('GET', `${CHANGES}/current`, { token });
+    const before = await dump(world);
+    const hostile = [
+      '',
+      'a',
+      'a@',
+      '@example.org',
+      'a@b@example.org',
+      'a@evil.org,b@good.org',
+      'a@evil.org;b@good.org',
+      'grp:a@evil.org,b@good.org;',
+      'a@evil.org b@good.org',
+      'Name <a@good.org>',
+      '<a@good.org>',
+      '"a@evil.org x"@good.org',
+      'a@evil.org(@good.org',
+      'a@good.org(c)',
+      'a%evil.org@good.org',
+      'evil.org!a@good.org',
+      '@evil.org:b@good.org',
+      '=?utf-8?q?a=40evil.org=3e=00?=@good.org',
+      'a@good.org\r\nBcc: x@evil.org',
+      'a@good.org\n',
+      '\ta@good.org',
+      'a\u0000@good.org',
+      'a@good.org\u2028',
+      'a\ud800@good.org',
+      'a@[127.0.0.1]',
+      'a@127.0.0.1',
+      'a@0x7f.1',
+      'a@localhost',
+      'a@good.org.',
+      'a..b@good.org',
+      '.a@good.org',
+      `${'a'.repeat(65)}@good.org`,
+      `a@${'b'.repeat(64)}.org`,
+      'mıke@good.org',
+      'ſam@good.org',
+      '\u212a@good.org',
+      'a\u200b@good.org',
+      'a@go\u00adod.org',
+      'a@ｇood.org',
+      'a@good。org',
+      'a@xn--a.org',
+      'a@good.test',
+      'a@good.example',
+      'a@good.invalid',
+      'a@co.uk',
+      '<script>alert(1)</script>@good.org',
+    ];
+    for (const email of hostile) {
+      const answer = await ask(world, token, email);
+      expectProblem(answer, 'invalid-email', JSON.stringify(email));
+      expect(answer.body.errors).toEqual([{ pointer: '#/email', detail: expect.any(String) }]);
+      // What was sent is not played back.
+      if (email.length > 2) expect(answer.text).not.toContain(email);
+    }
+    expect(await dump(world)).toEqual(before);
+  });
+
+  test('of two fields of one name the last one counts, everywhere alike', async () => {
+    const world = await startWorld();
+    const { token } = await newUser(world);
+    const asked = await world.call('POST', CHANGES, {
+      token,
+      body: '{"email":"first@example.org","email":"last@example.org"}',
+    });
+    expect(asked.body).toMatchObject({ status: 'pending', email: 'last@example.org' });
+    await world.inbox.waitFor({ to: 'last@example.org' });
+    expect(world.inbox.to('first@example.org')).toEqual([]);
+  });
+
+  test('a body where none belongs is refused before anything happens', async () => {
+    const world = await startWorld({ workers: false });
+    const { token } = await newUser(world);
+    const { body: change } = await ask(world, token, 'a@example.org');
+    const before = await dump(world);
+    for (const body of [{ email: 'b@example.org' }, [], 'x', 7]) {
+      const at = `${CHANGES}/${change.id}`;
+      expectProblem(await world.call('POST', `${at}/resend`, { token, body: JSON.stringify(body) }), 'invalid-request');
+      expectProblem(await world.call('DELETE', at, { token, body: JSON.stringify(body) }), 'invalid-request');
+    }
+    expect(await dump(world)).toEqual(before);
+  });
+});
+
+describe('ownership', () => {
+  test("another user's change is as unknown as one that never was, in every byte", async () => {
+    const world = await startWorld({ workers: false });
+    const [owner, other] = [await newUser(world), await newUser(world)];
+    const { body: change } = await ask(world, owner.token, 'new@example.org');
+    const before = await dump(world);
+
+    const unknown = `${change.id.slice(0, -2)}${change.id.endsWith('AA') ? 'AQ' : 'AA'}`;
+    for (const [method, suffix] of [
+      ['GET', ''],
+      ['DELETE', ''],
+      ['POST', '/resend'],
+    ] as const) {
+      const answerFor = (id: string, token: string) =>
+        world.call(method, `${CHANGES}/${id}${suffix}`, { token });
+      const foreign = await answerFor(change.id, other.token);
+      expectProblem(foreign, 'not-found', method);
+      for (const id of [unknown, 'x', `${change.id}A`, 'a'.repeat(99), '%2e%2e', `%00${change.id}`, '*', '{}'])
+        expect(comparable(await answerFor(id, other.token)), `${method} ${id}`).toEqual(comparable(foreign));
+    }
+    // The look at a foreign id left no trace, and the owner still has the change.
+    expect(await dump(world)).toEqual(before);
+    expect((await world.call('GET', `${CHANGES}/${change.id}`, { token: owner.token })).status).toBe(200);
+  });
+
+  test('a token of another issuer with the same sub does not reach the change', async () => {
+    const world = await startWorld({ workers: false });
+    const owner = await newUser(world);
+    const { body: change } = await ask(world, owner.token, 'new@example.org');
+    const token = await world.token(owner.sub, {
+      claims: { iss: 'https://other.eu.auth0.com/', 'https://readdress/auth_time': world.now() / 1000 },
+    });
+    expectProblem(await world.call('GET', `${CHANGES}/${change.id}`, { token }), 'invalid-token');
+  });
+});
+
+describe('current', () => {
+  test('is 404 for who never asked, then always the newest change, whatever became of it', async () => {
+    const world = await startWorld({ workers: false });
+    const { token } = await newUser(world);
+    const current = () => world.call('GET', `${CHANGES}/current`, { token });
+    expectProblem(await current(), 'not-found');
+
+    const first = await ask(world, token, 'first@example.org');
+    expect((await current()).body).toEqual(first.body);
+    const second = await ask(world, token, 'second@example.org');
+    expect((await current()).body).toEqual(second.body);
+    await world.call('DELETE', `${CHANGES}/${second.body.id}`, { token });
+    const { awaiting: _, ...rest } = second.body;
+    expect((await current()).body).toEqual({ ...rest, status: 'canceled' });
+    expect((await world.call('GET', `${CHANGES}/${first.body.id}`, { token })).body.status).toBe('superseded');
+  });
+
+  test('an unchanged change is a 304, and another change never passes for it', async () => {
+    const world = await startWorld({ workers: false });
+    const { token } = await newUser(world);
+    const first = await ask(world, token, 'first@example.org');
+    const look = (path: string, etag?: string) =>
+      send(world.api, path, {
+        headers: { authorization: `Bearer ${token}`, ...(etag && { 'if-none-match': etag }) },
+      });
+    const { etag = '' } = (await look(`${CHANGES}/current`)).headers;
+    expect(etag).toMatch(/^"[^"]+"$/);
+    for (const match of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
+      const same = await look(`${CHANGES}/current`, match);
+      expect([same.status, same.text, same.headers.etag], match).toEqual([304, '', etag]);
+    }
+    expect((await look(`${CHANGES}/current`, '"other"')).status).toBe(200);
+
+    // Same version, same status, another change.
+    const second = await ask(world, token, 'second@example.org');
+    const moved = await look(`${CHANGES}/current`, etag);
+    expect(moved.status).toBe(200);
+    expect(JSON.parse(moved.text).id).toBe(second.body.id);
+    // Superseded: the same change, but no longer the same.
+    expect((await look(`${CHANGES}/${first.body.id}`, etag)).status).toBe(200);
+
+    // Time alone changes it too.
+    world.pass(60 * MINUTE);
+    const expired = await look(`${CHANGES}/current`, moved.headers.etag);
+    // The token is an hour old as well.
+    expect(expired.status).toBe(401);
+    const fresh = await world.token('auth0|nobody', { expiresIn: 7200 });
+    expect(fresh).toBeTypeOf('string');
+  });
+});
