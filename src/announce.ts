@@ -3,11 +3,8 @@ import type { Deps } from './deps.ts';
 import type { Decided } from './store/changes.ts';
 
 export function announce(deps: Deps, decided: Decided, requestId?: string): void {
-  const { verdict } = decided;
-  if (verdict.kind !== 'write') return;
-  const before = 'before' in decided ? decided.before : undefined;
-  for (const change of verdict.changes) {
-    if (change.id === before?.id && change.status === before.status) continue;
+  if (!('change' in decided)) return;
+  for (const { change } of decided.transitions) {
     const reason = change.reason ? { reason: change.reason } : {};
     deps.log.info({
       event: `email_change.${change.status}`,
@@ -16,6 +13,6 @@ export function announce(deps: Deps, decided: Decided, requestId?: string): void
       ...reason,
     });
   }
-  const due = verdict.tasks.filter((task) => task.at <= deps.now());
+  const due = decided.tasks.filter((task) => task.at <= deps.now());
   if (due.length > 0) deps.alarm.wake(due, requestId);
 }

@@ -9,7 +9,11 @@ import { randomUUID } from 'node:crypto';
 import type { ApiDeps, App } from './api-deps.ts';
 import { registerAuthentication } from './plugins/authenticate.ts';
 import { registerOpenapi } from './plugins/openapi.ts';
-import { answerClientError, registerProblemDetails } from './plugins/problem-details.ts';
+import {
+  answerClientError,
+  answerRouterError,
+  registerProblemDetails,
+} from './plugins/problem-details.ts';
 import { registerRequestLog } from './plugins/request-log.ts';
 import { registerSecurityHeaders } from './plugins/security-headers.ts';
 import type { Readiness } from './readiness.ts';
@@ -36,7 +40,10 @@ export async function buildApp(deps: ApiDeps, readiness: Readiness): Promise<App
     connectionTimeout: 2 * REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
     exposeHeadRoutes: true,
+    // An id of any length is looked up, and unknown like any other; Node bounds the URL.
+    routerOptions: { maxParamLength: 16_384 },
     clientErrorHandler: answerClientError,
+    frameworkErrors: answerRouterError(deps),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);

@@ -127,6 +127,9 @@ const shared = z.object({
   UNDO_WINDOW: duration('1s', '30d').prefault('7d'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   ALLOW_VOLATILE_REDIS: flag.prefault('0'),
+  WEBHOOK_URL: url.optional(),
+  AUDIT_LENGTH: integer(0, 10_000_000).prefault('10000'),
+  CODE: z.enum(['on', 'off'], 'write on or off').default('off'),
   SHUTDOWN_GRACE: duration('1s', '5m').prefault('20s'),
   BRAND_NAME: z
     .string()
@@ -233,6 +236,10 @@ const sharedConfig = (s: Shared) => {
     undoWindowMs: s.UNDO_WINDOW,
     logLevel: s.LOG_LEVEL,
     allowVolatileRedis: s.ALLOW_VOLATILE_REDIS,
+    /** Whether anybody is to be told of transitions; only workers hold the secrets to do it. */
+    webhookUrl: s.WEBHOOK_URL?.href,
+    auditLength: s.AUDIT_LENGTH,
+    codeOn: s.CODE === 'on',
     shutdownGraceMs: s.SHUTDOWN_GRACE,
     linkStyle: s.LINK_STYLE,
     confirmUrl: s.CONFIRM_URL?.href ?? `${trimSlash(s.PUBLIC_URL)}/confirm`,

@@ -36,7 +36,10 @@ export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambi
   const prefix = `readdress:{${config.tenant}}`;
   const redis = openRedis(config, 'commands', log);
   const sealer = createSealer(config.sealingKeys, random);
-  const changes = createChangeStore(redis, sealer, prefix);
+  const changes = createChangeStore(redis, sealer, prefix, {
+    events: config.webhookUrl !== undefined,
+    auditLength: config.auditLength,
+  });
   return {
     config,
     log,

@@ -78,7 +78,7 @@ export async function runTask(
       await changes.release({ ...claim, fate: 'done' });
       return report('vanished');
     }
-    const held = { ...claim, fate: 'hold' as const };
+    const held = { claim: { ...claim, fate: 'hold' as const } };
     const announced = (decided: Decided | undefined): Decided => {
       if (!decided) throw new StaleClaim(claim.task);
       announce(deps, decided, job.data.requestId);
@@ -116,9 +116,11 @@ async function settleTask(
   const { changes, now } = deps;
   const announced = (decided: Decided | undefined) => decided && announce(deps, decided, requestId);
   if (outcome.kind === 'done')
-    return announced(await changes.decide(id, outcome.rule, { ...claim, fate: 'done' }));
+    return announced(await changes.decide(id, outcome.rule, { claim: { ...claim, fate: 'done' } }));
   if (outcome.kind === 'done-among')
-    return announced(await changes.decideAmong(id, outcome.rule, { ...claim, fate: 'done' }));
+    return announced(
+      await changes.decideAmong(id, outcome.rule, { claim: { ...claim, fate: 'done' } }),
+    );
   const ms = outcome.ms ?? backoffMs(claim.attempts, deps.random);
   const end = {
     ...claim,
@@ -126,7 +128,7 @@ async function settleTask(
     at: now() + ms,
     uncounted: outcome.kind === 'pause',
   };
-  if (outcome.rule) await changes.decide(id, outcome.rule, end);
+  if (outcome.rule) await changes.decide(id, outcome.rule, { claim: end });
   else await changes.release(end);
 }
 

@@ -1,10 +1,11 @@
 /** Auth0's Management API for users, sessions and refresh tokens: routes, scopes and answers. */
-import { percentDecoded } from './requests.ts';
 import { empty, json, managementError, unauthorized, type Answer } from './answers.ts';
+import { bodyRefusal } from './body.ts';
 import { decodeJwt, signatureFits, type Claims } from './jwt.ts';
 import type { SigningKeys } from './keys.ts';
-import { applyPatch, bodyRefusal, patchRefusal } from './patch-user.ts';
-import { scopesOf } from './schema.ts';
+import { applyPatch, patchRefusal } from './patch-user.ts';
+import { percentDecoded } from './requests.ts';
+import { revokeRefreshTokens, revokeUserAccess, SCOPES, type Operation } from './schema.ts';
 import { isRecord, textOf, wordsOf } from './shapes.ts';
 import type { Storage } from './storage.ts';
 import type { TenantUser, UserBook } from './users.ts';
@@ -54,9 +55,7 @@ interface Ask extends Omit<ManagementRequest, 'body'> {
 }
 
 interface Route {
-  method: string;
-  /** As Auth0's OpenAPI names it. */
-  path: string;
+  operation: Operation;
   enterprise?: true;
   serve(ask: Ask): Answer;
 }
@@ -116,8 +115,8 @@ function createRoutes(deps: ManagementDeps): Route[] {
     return json(200, user);
   }
 
-  function revokeAccess({ id, body }: Ask): Answer {
-    const refusal = bodyRefusal('RevokeUserAccessRequestContent', body);
+  function endAccess({ id, body }: Ask): Answer {
+    const refusal = bodyRefusal(revokeUserAccess, body);
     if (refusal) return refusal;
     const sessionId = textOf(body['session_id']);
     storage.endSessions(id, sessionId);
@@ -130,8 +129,8 @@ function createRoutes(deps: ManagementDeps): Route[] {
     return empty(202);
   }
 
-  function revokeRefreshTokens({ body }: Ask): Answer {
-    const refusal = bodyRefusal('RevokeRefreshTokensRequestContent', body);
+  function endRefreshTokens({ body }: Ask): Answer {
+    const refusal = bodyRefusal(revokeRefreshTokens, body);
     if (refusal) return refusal;
     const ids: unknown[] | undefined = Array.isArray(body['ids']) ? body['ids'] : undefined;
     const userId = textOf(body['user_id']);
@@ -159,8 +158,7 @@ function createRoutes(deps: ManagementDeps): Route[] {
 
   return [
     {
-      method: 'GET',
-      path: '/users/{id}',
+      operation: 'GET /users/{id}',
       serve({ id, query, claims, scopes }) {
         const mayReadAll = scopes.has('read:users') || scopes.has('read:user_idp_tokens');
         if (!mayReadAll && claims['sub'] !== id) {
@@ -174,10 +172,9 @@ function createRoutes(deps: ManagementDeps): Route[] {
         return user ? json(200, onlyFields(user, query)) : NO_USER();
       },
     },
-    { method: 'PATCH', path: '/users/{id}', serve: patch },
+    { operation: 'PATCH /users/{id}', serve: patch },
     {
-      method: 'GET',
-      path: '/users-by-email',
+      operation: 'GET /users-by-email',
       serve({ query }) {
         const email = query.get('email');
         if (!email) {
@@ -194,8 +191,7 @@ function createRoutes(deps: ManagementDeps): Route[] {
       },
     },
     {
-      method: 'GET',
-      path: '/users/{user_id}/sessions',
+      operation: 'GET /users/{user_id}/sessions',
       enterprise: true,
       serve: forUser((userId) =>
         json(200, {
@@ -211,8 +207,7 @@ function createRoutes(deps: ManagementDeps): Route[] {
       ),
     },
     {
-      method: 'DELETE',
-      path: '/users/{user_id}/sessions',
+      operation: 'DELETE /users/{user_id}/sessions',
       enterprise: true,
       serve: forUser((userId) => {
         storage.endSessions(userId);
@@ -220,8 +215,7 @@ function createRoutes(deps: ManagementDeps): Route[] {
       }),
     },
     {
-      method: 'GET',
-      path: '/users/{user_id}/refresh-tokens',
+      operation: 'GET /users/{user_id}/refresh-tokens',
       enterprise: true,
       serve: forUser((userId) =>
         json(200, {
@@ -245,8 +239,7 @@ function createRoutes(deps: ManagementDeps): Route[] {
       ),
     },
     {
-      method: 'DELETE',
-      path: '/users/{user_id}/refresh-tokens',
+      operation: 'DELETE /users/{user_id}/refresh-tokens',
       enterprise: true,
       serve: forUser((userId) => {
         storage.revokeRefreshTokens((token) => token.userId === userId);
@@ -254,16 +247,14 @@ function createRoutes(deps: ManagementDeps): Route[] {
       }),
     },
     {
-      method: 'POST',
-      path: '/users/{id}/revoke-access',
+      operation: 'POST /users/{id}/revoke-access',
       enterprise: true,
-      serve: (ask) => (users.find(ask.id) ? revokeAccess(ask) : NO_USER()),
+      serve: (ask) => (users.find(ask.id) ? endAccess(ask) : NO_USER()),
     },
     {
-      method: 'POST',
-      path: '/refresh-tokens/revoke',
+      operation: 'POST /refresh-tokens/revoke',
       enterprise: true,
-      serve: revokeRefreshTokens,
+      serve: endRefreshTokens,
     },
   ];
 }
@@ -308,10 +299,11 @@ export function createManagementApi(deps: ManagementDeps) {
     const claims = authenticate(deps, request.authorization);
     if (isAnswer(claims)) return refused(claims);
     for (const route of routes) {
-      const match = route.method === request.method && matchPath(route.path, request.path);
+      const [method, path = ''] = route.operation.split(' ');
+      const match = method === request.method && matchPath(path, request.path);
       if (!match) continue;
       const scopes = new Set(wordsOf(claims['scope']));
-      const expected = scopesOf(route.method, route.path);
+      const expected = SCOPES[route.operation];
       if (!expected.some((scope) => scopes.has(scope))) {
         const message = `Insufficient scope, expected any of: ${expected.join(',')}`;
         return refused(managementError(403, message, 'insufficient_scope'));
@@ -322,7 +314,7 @@ export function createManagementApi(deps: ManagementDeps) {
         return refused(managementError(400, 'Invalid request payload JSON format'));
       }
       const answer = route.serve({ ...request, ...match, body, claims, scopes });
-      return { answer, effective: route.method !== 'GET' && answer.status < 300 };
+      return { answer, effective: method !== 'GET' && answer.status < 300 };
     }
     return refused(managementError(404, 'Not Found'));
   };

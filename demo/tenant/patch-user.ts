@@ -1,8 +1,8 @@
 /** PATCH /users/{id}: which changes Auth0 takes, which it refuses, and in which words. */
-import type { ErrorObject } from 'ajv';
 import { managementError, type Answer } from './answers.ts';
-import { fieldsOf, schemaErrors } from './schema.ts';
-import { isRecord, textOf } from './shapes.ts';
+import { bodyRefusal } from './body.ts';
+import { updateUser } from './schema.ts';
+import { isRecord } from './shapes.ts';
 import {
   emailOfIdentity,
   isEnterprise,
@@ -38,37 +38,6 @@ export interface PatchEffects {
 }
 
 type Body = Record<string, unknown>;
-
-function describe(error: ErrorObject): string {
-  const field = error.instancePath.slice(1).replaceAll('/', '.');
-  const about = textOf(error.parentSchema?.['description']) ?? '';
-  const on = `on property ${field} (${about})`;
-  const params: Record<string, unknown> = error.params;
-  if (error.keyword === 'format') {
-    const format = textOf(params['format']);
-    return `Object didn't pass validation for format ${format}: ${String(error.data)}' ${on}`;
-  }
-  if (error.keyword === 'type') {
-    return `Expected type ${String(params['type'])} but found type ${typeof error.data}' ${on}`;
-  }
-  return `${error.message ?? 'invalid'}' ${on}`;
-}
-
-/** The 400 for a body that breaks the schema. */
-export function bodyRefusal(schema: string, body: unknown): Answer | undefined {
-  const [error] = schemaErrors(schema, body);
-  if (!error) return undefined;
-  const message = `Payload validation error: '${describe(error)}.`;
-  return managementError(400, message, 'invalid_body');
-}
-
-function unknownField(body: Body): Answer | undefined {
-  const known = fieldsOf('UpdateUserRequestContent');
-  const field = Object.keys(body).find((name) => !known.includes(name));
-  if (field === undefined) return undefined;
-  const message = `Payload validation error: 'Additional properties not allowed: ${field}'.`;
-  return managementError(400, message, 'invalid_body');
-}
 
 function pairRefusal(body: Body): Answer | undefined {
   const pair = REFUSED_PAIRS.find(([a, b]) => a in body && b in body);
@@ -111,7 +80,7 @@ function takenRefusal(
 
 /** The refusal of this PATCH, or undefined when it may be carried out. */
 export function patchRefusal(users: UserBook, user: TenantUser, patch: Body): Answer | undefined {
-  const malformed = bodyRefusal('UpdateUserRequestContent', patch);
+  const malformed = bodyRefusal(updateUser, patch);
   if (malformed) return malformed;
   if (Object.keys(patch).length === 0) {
     return managementError(
@@ -120,8 +89,8 @@ export function patchRefusal(users: UserBook, user: TenantUser, patch: Body): An
       'invalid_body',
     );
   }
-  const refusal = unknownField(patch) ?? pairRefusal(patch);
-  if (refusal) return refusal;
+  const clash = pairRefusal(patch);
+  if (clash) return clash;
   const name = patch['connection'];
   if (typeof name === 'string' && !users.connection(name)) {
     return managementError(400, 'Connection does not exist.', 'inexistent_connection');

@@ -66,8 +66,9 @@ const PAGE_ERRORS: Partial<Record<ProblemCode, PageError>> = {
   unavailable: 'unavailable',
 };
 
+/** RFC 6901: the whole body is the empty pointer; `/` would be its member without a name. */
 const toPointer = (issue: { instancePath: string; message?: string | undefined }) => ({
-  pointer: `#${issue.instancePath}`,
+  pointer: issue.instancePath === '/' ? '#' : `#${issue.instancePath}`,
   detail: issue.message ?? 'is not what this endpoint takes',
 });
 
@@ -87,6 +88,19 @@ function collectRoutes(app: App): (url: string) => string[] {
     return [...new Set(methods)];
   };
 }
+
+/** What the router refuses (a URL that does not decode) meets no hook: no header is there but these. */
+export const answerRouterError =
+  (deps: Deps) =>
+  (error: Error, _request: FastifyRequest, reply: FastifyReply): void =>
+    void sendProblem(
+      reply.headers({
+        'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+        'x-content-type-options': 'nosniff',
+      }),
+      expose(error),
+      deps,
+    );
 
 /** What Node refuses before Fastify sees it: still a well-formed answer, and the connection ends. */
 export function answerClientError(error: Error & { code?: string }, socket: Socket): void {

@@ -209,8 +209,14 @@ function sendView(
   found: Found<EmailChange>,
 ) {
   const view = viewOf(found.value, deps.now());
-  const etag = `"${found.version}-${view.status}"`;
+  // With its id: under `current` another change may have the same version and status.
+  const etag = `"${view.id}.${found.version}.${view.status}"`;
   reply.header('etag', etag);
-  if (req.headers['if-none-match'] === etag) return reply.status(304).send();
+  if (isNamedBy(req.headers['if-none-match'], etag)) return reply.status(304).send();
   return reply.status(200).send(view);
 }
+
+/** If-None-Match compares weakly (RFC 9110 §13.1.2): proxies that compress make our tags weak. */
+const isNamedBy = (field: string | undefined, etag: string): boolean =>
+  field !== undefined &&
+  field.split(',').some((tag) => ['*', etag].includes(tag.trim().replace(/^W\//, '')));

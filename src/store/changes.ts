@@ -10,9 +10,11 @@ import {
   type Recorded,
   type Refused,
   type Step,
+  type Task,
   type UserChanges,
   type Verdict,
 } from '../domain/email-change.ts';
+import { eventTask, sinceOf, transitionsOf, type Transition } from '../domain/transitions.ts';
 import type { Sealer } from '../seal.ts';
 import { answered, lua, StoreUnavailable, type RedisClient } from './redis.ts';
 
@@ -56,8 +58,36 @@ export type RuleAmong = (
 
 /** What a rule said and the change as it is recorded now. */
 export type Decided =
-  | { verdict: Step | Recorded; change: EmailChange; before?: EmailChange }
+  | {
+      verdict: Step | Recorded;
+      change: EmailChange;
+      transitions: readonly Transition[];
+      /** The tasks that were written along. */
+      tasks: readonly Task[];
+    }
   | { verdict: Refused };
+
+/** Who made a write happen, from where (a coarse network, never an address), and what Auth0 said. */
+export type Cause = {
+  actor: 'user' | 'new-mailbox' | 'current-mailbox' | 'operator' | 'worker';
+  from?: string;
+  said?: string;
+};
+/** For a worker: the claim it writes under and what becomes of its task. */
+export type How = { claim?: Claim & ClaimEnd; cause?: Cause };
+
+/** One line of the audit trail. */
+export type AuditEntry = Cause & {
+  at: number;
+  change: string;
+  sub: string;
+  status: EmailChange['status'];
+  before?: EmailChange['status'];
+  reason?: string;
+};
+
+/** What was read for a decision: the change it is about first, and what else it may write. */
+type Scene = { changes: readonly Found<EmailChange>[]; user?: Found<UserChanges> };
 
 const NOTHING: Step = { kind: 'write', changes: [], tasks: [] };
 /** Lost races in a row before we give up: each lost race is somebody else's progress. */
@@ -67,7 +97,19 @@ export type Due = { change: string; name: string; at: number };
 
 export type ChangeStore = ReturnType<typeof createChangeStore>;
 
-export function createChangeStore(redis: RedisClient, sealer: Sealer, prefix: string) {
+export type StoreOptions = {
+  /** Whether transitions are to be told to a webhook. */
+  events: boolean;
+  /** How many lines the audit trail keeps, roughly; 0 = none. */
+  auditLength: number;
+};
+
+export function createChangeStore(
+  redis: RedisClient,
+  sealer: Sealer,
+  prefix: string,
+  options: StoreOptions,
+) {
   redis.defineCommand('swap', { lua: lua('swap') });
   redis.defineCommand('claim', { lua: lua('claim') });
   const keys = {
@@ -76,6 +118,7 @@ export function createChangeStore(redis: RedisClient, sealer: Sealer, prefix: st
     epoch: `${prefix}:epoch`,
     parked: `${prefix}:parked`,
     changed: `${prefix}:changed`,
+    audit: `${prefix}:audit`,
     change: (id: string) => `${prefix}:change:${id}`,
     user: (sub: string) => `${prefix}:user:${sealer.fingerprint(sub, 'user')}`,
   };
@@ -103,41 +146,86 @@ export function createChangeStore(redis: RedisClient, sealer: Sealer, prefix: st
     };
 
   /**
-   * Writes a step over what was read (`versions` by change id; 0 = must not exist yet), together
-   * with its tasks and, for a worker, the fate of the task under its claim.
+   * Writes a step over what was read, with the tasks and audit lines that follow from it and, for
+   * a worker, the fate of the task under its claim. What was not read must not exist yet.
    */
-  const swap = (
-    step: Step,
-    versions: { changes: Record<string, number>; user?: number },
-    claim?: Claim & ClaimEnd,
-  ): Promise<'written' | 'conflict' | 'stale'> => {
+  const swap = async (step: Step, scene: Scene, how: How = {}) => {
+    const versionOf = (id: string) =>
+      scene.changes.find((found) => found.value.id === id)?.version ?? 0;
     const userKey = step.user ? keys.user(step.changes[0]!.sub) : undefined;
     const writes = step.changes.map((change) => ({
-      version: String(versions.changes[change.id] ?? 0),
+      version: String(versionOf(change.id)),
       body: `${SCHEMA} ${sealer.seal(JSON.stringify(change), change.id)}`,
       ...withKeepUntil(keepUntil(change)),
     }));
     if (step.user && userKey)
       writes.push({
-        version: String(versions.user ?? 0),
+        version: String(scene.user?.version ?? 0),
         body: `${SCHEMA} ${sealer.seal(JSON.stringify(step.user), userKey)}`,
         ...withKeepUntil(keepUserUntil(step)),
       });
+    const transitions = transitionsOf(
+      scene.changes.map((found) => found.value),
+      step.changes,
+    );
+    const tasks = [...step.tasks, ...(options.events ? transitions.map(eventTask) : [])];
     const plan = {
-      ...(claim ? { claim } : {}),
+      ...(how.claim ? { claim: how.claim } : {}),
       writes,
-      tasks: step.tasks.map((task) => [String(task.at), `${task.change}:${task.name}`]),
+      tasks: tasks.map((task) => [String(task.at), `${task.change}:${task.name}`]),
       ...(step.changes.length > 0
         ? { announce: [keys.changed, step.changes.map((change) => change.id).join(' ')] }
         : {}),
+      audit: options.auditLength > 0 ? transitions.map((each) => auditLine(each, how.cause)) : [],
+      auditLength: options.auditLength,
     };
     const names = [
       keys.due,
       keys.leases,
+      keys.audit,
       ...step.changes.map((change) => keys.change(change.id)),
       ...(userKey ? [userKey] : []),
     ];
-    return answered(redis.swap(names.length, ...names, JSON.stringify(plan)));
+    const result = await answered(redis.swap(names.length, ...names, JSON.stringify(plan)));
+    return { result, transitions, tasks };
+  };
+
+  const auditLine = ({ change, from }: Transition, cause: Cause = { actor: 'worker' }): string => {
+    const entry: AuditEntry = {
+      ...cause,
+      at: sinceOf(change),
+      change: change.id,
+      sub: change.sub,
+      status: change.status,
+      ...(from ? { before: from } : {}),
+      ...(change.reason ? { reason: change.reason } : {}),
+    };
+    return sealer.seal(JSON.stringify(entry), keys.audit);
+  };
+
+  /**
+   * Reads, asks the rule, writes what it says. Who loses a race reads again and asks again, so the
+   * answer is always about what is recorded. `undefined`: what the rule is about does not exist.
+   */
+  const race = async (
+    load: () => Promise<Scene | undefined>,
+    rule: (scene: Scene) => Verdict,
+    how: How,
+  ): Promise<Decided | undefined> => {
+    for (let attempt = 0; attempt < RACES; attempt += 1) {
+      const scene = await load();
+      if (!scene) return undefined;
+      const verdict = rule(scene);
+      if (verdict.kind === 'refused') return { verdict };
+      if (verdict.kind === 'recorded' && !how.claim)
+        return { verdict, change: verdict.change, transitions: [], tasks: [] };
+      const step = verdict.kind === 'write' ? verdict : NOTHING;
+      const { result, transitions, tasks } = await swap(step, scene, how);
+      if (result === 'stale') throw new StaleClaim(how.claim!.task);
+      const change = verdict.kind === 'write' ? verdict.changes[0]! : verdict.change;
+      if (result === 'written') return { verdict, change, transitions, tasks };
+    }
+    throw new StoreUnavailable('a record did not hold still');
   };
 
   const findFollowers = async (
@@ -158,53 +246,52 @@ export function createChangeStore(redis: RedisClient, sealer: Sealer, prefix: st
 
     readUser,
 
-    swap,
+    /** Decides about one change; `undefined` when there is no such change. */
+    decide: (id: string, rule: Rule, how: How = {}): Promise<Decided | undefined> =>
+      race(
+        async () => {
+          const found = await findChange(id);
+          return found && { changes: [found] };
+        },
+        ({ changes: [found] }) => rule(found!.value),
+        how,
+      ),
 
-    /**
-     * Reads one change, asks the rule, writes what it says; who loses a race reads again and asks
-     * again, so the answer is always about what is recorded. `undefined`: there is no such change.
-     */
-    async decide(id: string, rule: Rule, claim?: Claim & ClaimEnd): Promise<Decided | undefined> {
-      for (let attempt = 0; attempt < RACES; attempt += 1) {
-        const found = await findChange(id);
-        if (!found) return undefined;
-        const verdict = rule(found.value);
-        const before = found.value;
-        if (verdict.kind === 'refused') return { verdict };
-        if (verdict.kind === 'recorded' && !claim) return { verdict, change: before, before };
-        const result = await swap(
-          verdict.kind === 'write' ? verdict : NOTHING,
-          { changes: { [id]: found.version } },
-          claim,
-        );
-        if (result === 'stale') throw new StaleClaim(claim!.task);
-        if (result === 'written')
-          return {
-            verdict,
-            change: verdict.kind === 'write' ? verdict.changes[0]! : before,
-            before,
-          };
-      }
-      throw new StoreUnavailable(`change ${id} did not hold still`);
-    },
-
-    /** The same for a user's next request, which looks at what the user has going. */
-    async decideRequest(
+    /** Decides about a user's next request, which looks at what the user has going. */
+    decideRequest: async (
       sub: string,
       rule: (user: UserChanges, latest: EmailChange | undefined) => Verdict,
-    ): Promise<Decided> {
-      for (let attempt = 0; attempt < RACES; attempt += 1) {
-        const user = await readUser(sub);
-        const latest = user.value.latest ? await findChange(user.value.latest) : undefined;
-        const verdict = rule(user.value, latest?.value);
-        if (verdict.kind === 'recorded') return { verdict, change: verdict.change };
-        if (verdict.kind === 'refused') return { verdict };
-        const versions = latest ? { [latest.value.id]: latest.version } : {};
-        const result = await swap(verdict, { changes: versions, user: user.version });
-        if (result === 'written') return { verdict, change: verdict.changes[0]! };
-      }
-      throw new StoreUnavailable('the changes of a user did not hold still');
+      how: How = {},
+    ): Promise<Decided> => {
+      const decided = await race(
+        async () => {
+          const user = await readUser(sub);
+          const latest = user.value.latest ? await findChange(user.value.latest) : undefined;
+          return { changes: latest ? [latest] : [], user };
+        },
+        ({ changes: [latest], user }) => rule(user!.value, latest?.value),
+        how,
+      );
+      return decided!;
     },
+
+    /** Decides about a change among the user's later ones. */
+    decideAmong: (id: string, rule: RuleAmong, how: How = {}): Promise<Decided | undefined> =>
+      race(
+        async () => {
+          const found = await findChange(id);
+          if (!found) return undefined;
+          const user = await readUser(found.value.sub);
+          return { changes: [found, ...(await findFollowers(found.value, user.value))], user };
+        },
+        ({ changes: [found, ...followers], user }) =>
+          rule(
+            found!.value,
+            user!.value,
+            followers.map((follower) => follower.value),
+          ),
+        how,
+      ),
 
     /** The user's changes that came after this one, oldest first. */
     async readFollowers(change: EmailChange): Promise<EmailChange[]> {
@@ -212,38 +299,10 @@ export function createChangeStore(redis: RedisClient, sealer: Sealer, prefix: st
       return (await findFollowers(change, user.value)).map((follower) => follower.value);
     },
 
-    /** The same for what concerns the user's other changes: those committed after this one, and the open one. */
-    async decideAmong(
-      id: string,
-      rule: RuleAmong,
-      claim?: Claim & ClaimEnd,
-    ): Promise<Decided | undefined> {
-      for (let attempt = 0; attempt < RACES; attempt += 1) {
-        const found = await findChange(id);
-        if (!found) return undefined;
-        const before = found.value;
-        const user = await readUser(before.sub);
-        const followers = await findFollowers(before, user.value);
-        const verdict = rule(
-          before,
-          user.value,
-          followers.map((follower) => follower.value),
-        );
-        if (verdict.kind === 'refused') return { verdict };
-        const versions = Object.fromEntries(
-          [found, ...followers].map(({ value, version }) => [value.id, version]),
-        );
-        const step = verdict.kind === 'write' ? verdict : NOTHING;
-        const result = await swap(step, { changes: versions, user: user.version }, claim);
-        if (result === 'stale') throw new StaleClaim(claim!.task);
-        if (result === 'written') return { verdict, change: step.changes[0] ?? before, before };
-      }
-      throw new StoreUnavailable(`change ${id} did not hold still`);
-    },
-
     /** Ends or postpones a claimed task without writing a record. */
-    release: (claim: Claim & ClaimEnd): Promise<'written' | 'conflict' | 'stale'> =>
-      swap(NOTHING, { changes: {} }, claim),
+    async release(claim: Claim & ClaimEnd): Promise<void> {
+      await swap(NOTHING, { changes: [] }, { claim });
+    },
 
     async claim(
       due: Due,
@@ -261,7 +320,7 @@ export function createChangeStore(redis: RedisClient, sealer: Sealer, prefix: st
     /** Takes a task that nobody here can do out of the way, to where an operator sees it. */
     async park(claim: Claim, now: number): Promise<void> {
       await answered(redis.zadd(keys.parked, now, claim.task));
-      await swap(NOTHING, { changes: {} }, { ...claim, fate: 'done' });
+      await swap(NOTHING, { changes: [] }, { claim: { ...claim, fate: 'done' } });
     },
 
     /** The tasks that are due by `now`, oldest first, at most `count`. */
@@ -276,8 +335,32 @@ export function createChangeStore(redis: RedisClient, sealer: Sealer, prefix: st
       }
       return tasks;
     },
+
+    /** The newest lines of the audit trail, oldest first. */
+    async readAudit(count: number): Promise<AuditEntry[]> {
+      const lines = await answered(redis.xrevrange(keys.audit, '+', '-', 'COUNT', String(count)));
+      return lines
+        .toReversed()
+        .map(([, fields]) => JSON.parse(sealer.open(fields[1]!, keys.audit)) as AuditEntry);
+    },
+
+    /** Tasks that were taken out of the way, oldest first. */
+    parked: (): Promise<string[]> => answered(redis.zrange(keys.parked, 0, -1)),
+
+    /** Puts a parked task back among the due ones. Says whether it was there. */
+    async replay(task: string, now: number): Promise<boolean> {
+      const replayed = await answered(
+        redis.eval(REPLAY, 2, keys.parked, keys.due, task, String(now)),
+      );
+      return replayed === 1;
+    },
   };
 }
+
+const REPLAY = `
+if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
+return 1`;
 
 const withKeepUntil = (until: number | undefined) =>
   until === undefined ? {} : { keepUntil: String(until) };

@@ -57,17 +57,27 @@ describe('a request', () => {
 
   test('takes a returnTo and a locale that are allowed', async () => {
     const app = 'https://good.example/account?tab=email';
-    const world = await startWorld({ workers: false, env: { RETURN_URLS: `https://x.example, ${app}` } });
+    const world = await startWorld({
+      workers: false,
+      env: { RETURN_URLS: `https://x.example, ${app}` },
+    });
     const { token } = await newUser(world);
     for (const locale of ['de', 'pt-BR', 'zh-Hant-TW', 'tlh'])
-      expect((await ask(world, token, 'a@example.org', { returnTo: app, locale })).status).toBe(202);
+      expect((await ask(world, token, 'a@example.org', { returnTo: app, locale })).status).toBe(
+        202,
+      );
   });
 });
 
 describe('bad input', () => {
   const EMAIL = 'new@example.org';
   const json = (body: unknown) => JSON.stringify(body);
-  type Bad = { body?: string | Buffer; type?: string | null; code: ProblemCode; pointers?: string[] };
+  type Bad = {
+    body?: string | Buffer;
+    type?: string | null;
+    code: ProblemCode;
+    pointers?: string[];
+  };
   const invalid = (body: unknown, ...pointers: string[]): Bad => ({
     body: json(body),
     code: 'invalid-request',
@@ -85,14 +95,23 @@ describe('bad input', () => {
     'null as address': invalid({ email: null }, '#/email'),
     'a number as address': invalid({ email: 5 }, '#/email'),
     'a boolean as address': invalid({ email: true }, '#/email'),
-    'two addresses in an array (CVE-2023-7028)': invalid({ email: [EMAIL, 'b@example.org'] }, '#/email'),
+    'two addresses in an array (CVE-2023-7028)': invalid(
+      { email: [EMAIL, 'b@example.org'] },
+      '#/email',
+    ),
     'one address in an array': invalid({ email: [EMAIL] }, '#/email'),
     'an object as address': invalid({ email: { '0': EMAIL } }, '#/email'),
-    'an address beyond all reason': invalid({ email: `${'a'.repeat(1200)}@example.org` }, '#/email'),
+    'an address beyond all reason': invalid(
+      { email: `${'a'.repeat(1200)}@example.org` },
+      '#/email',
+    ),
     'an unknown field': invalid({ email: EMAIL, admin: true }, '#'),
     'the address once more in another case': invalid({ email: EMAIL, Email: 'b@example.org' }, '#'),
     'a PHP-style list': invalid({ 'email[]': EMAIL }, '#/email', '#'),
-    "a field of the record that is not the caller's": invalid({ email: EMAIL, sub: 'auth0|x' }, '#'),
+    "a field of the record that is not the caller's": invalid(
+      { email: EMAIL, sub: 'auth0|x' },
+      '#',
+    ),
     'an array as body': invalid([{ email: EMAIL }], '#'),
     'an empty array as body': invalid([], '#'),
     'null as body': invalid(null, '#'),
@@ -100,10 +119,16 @@ describe('bad input', () => {
     'a number as body': invalid(7, '#'),
     'a locale of another type': invalid({ email: EMAIL, locale: 7 }, '#/locale'),
     'an empty locale': invalid({ email: EMAIL, locale: '' }, '#/locale'),
-    'a locale with a line end': invalid({ email: EMAIL, locale: 'de\r\nBcc: x@example.org' }, '#/locale'),
+    'a locale with a line end': invalid(
+      { email: EMAIL, locale: 'de\r\nBcc: x@example.org' },
+      '#/locale',
+    ),
     'a locale that is a path': invalid({ email: EMAIL, locale: '../../etc/passwd' }, '#/locale'),
     'a locale of 36 letters': invalid({ email: EMAIL, locale: 'x'.repeat(36) }, '#/locale'),
-    'a returnTo of another type': invalid({ email: EMAIL, returnTo: ['https://good.example/'] }, '#/returnTo'),
+    'a returnTo of another type': invalid(
+      { email: EMAIL, returnTo: ['https://good.example/'] },
+      '#/returnTo',
+    ),
     'a null returnTo': invalid({ email: EMAIL, returnTo: null }, '#/returnTo'),
     'several faults at once': invalid({ email: 1, locale: 2, more: 3 }, '#/email', '#/locale', '#'),
     'an empty body': refused(''),
@@ -112,14 +137,22 @@ describe('bad input', () => {
     'single quotes': refused(`{'email':'${EMAIL}'}`),
     'a prototype': refused(`{"email":"${EMAIL}","__proto__":{"admin":true}}`),
     'a prototype alone': refused(`{"__proto__":{"email":"${EMAIL}"}}`),
-    'a constructor with a prototype': refused(`{"email":"${EMAIL}","constructor":{"prototype":{"a":1}}}`),
+    'a constructor with a prototype': refused(
+      `{"email":"${EMAIL}","constructor":{"prototype":{"a":1}}}`,
+    ),
     'UTF-16': refused(Buffer.from(`\ufeff${json({ email: EMAIL })}`, 'utf16le')),
-    '20 kB': { body: json({ email: EMAIL, locale: 'x'.repeat(20_000) }), code: 'payload-too-large' },
+    '20 kB': {
+      body: json({ email: EMAIL, locale: 'x'.repeat(20_000) }),
+      code: 'payload-too-large',
+    },
     'text/plain, which needs no preflight': wrongType('text/plain'),
     'a form': wrongType('application/x-www-form-urlencoded', `email=${encodeURIComponent(EMAIL)}`),
-    'a form with two addresses': wrongType('application/x-www-form-urlencoded', 'email=a@x.org&email=b@x.org'),
+    'a form with two addresses': wrongType(
+      'application/x-www-form-urlencoded',
+      'email=a@x.org&email=b@x.org',
+    ),
     'a multipart form': wrongType('multipart/form-data; boundary=x', '--x--'),
-    'XML': wrongType('application/xml', `<email>${EMAIL}</email>`),
+    XML: wrongType('application/xml', `<email>${EMAIL}</email>`),
     'no type at all': wrongType(null),
     'a type that is none': wrongType('json'),
     'JSON by another name': wrongType('application/vnd.api+json'),
@@ -198,7 +231,10 @@ describe('bad input', () => {
   });
 
   test('a hostile address is refused as one, and is mailed to nobody', async () => {
-    const world = await startWorld({ workers: false, env: { PUBLIC_URL: 'https://change.example' } });
+    const world = await startWorld({
+      workers: false,
+      env: { PUBLIC_URL: 'https://change.example' },
+    });
     const { token } = await newUser(world);
     await world.call('GET', `${CHANGES}/current`, { token });
     const before = await dump(world);
@@ -279,8 +315,14 @@ describe('bad input', () => {
     const before = await dump(world);
     for (const body of [{ email: 'b@example.org' }, [], 'x', 7]) {
       const at = `${CHANGES}/${change.id}`;
-      expectProblem(await world.call('POST', `${at}/resend`, { token, body: JSON.stringify(body) }), 'invalid-request');
-      expectProblem(await world.call('DELETE', at, { token, body: JSON.stringify(body) }), 'invalid-request');
+      expectProblem(
+        await world.call('POST', `${at}/resend`, { token, body: JSON.stringify(body) }),
+        'invalid-request',
+      );
+      expectProblem(
+        await world.call('DELETE', at, { token, body: JSON.stringify(body) }),
+        'invalid-request',
+      );
     }
     expect(await dump(world)).toEqual(before);
   });
@@ -294,21 +336,34 @@ describe('ownership', () => {
     const before = await dump(world);
 
     const unknown = `${change.id.slice(0, -2)}${change.id.endsWith('AA') ? 'AQ' : 'AA'}`;
+    const odd = ['x', `${change.id}A`, 'a'.repeat(500), '%2e%2e', `%00${change.id}`, '*', '%7B%7D'];
     for (const [method, suffix] of [
       ['GET', ''],
+      ['HEAD', ''],
       ['DELETE', ''],
       ['POST', '/resend'],
     ] as const) {
-      const answerFor = (id: string, token: string) =>
-        world.call(method, `${CHANGES}/${id}${suffix}`, { token });
-      const foreign = await answerFor(change.id, other.token);
-      expectProblem(foreign, 'not-found', method);
-      for (const id of [unknown, 'x', `${change.id}A`, 'a'.repeat(99), '%2e%2e', `%00${change.id}`, '*', '{}'])
-        expect(comparable(await answerFor(id, other.token)), `${method} ${id}`).toEqual(comparable(foreign));
+      const answerFor = async (id: string) =>
+        comparable(
+          await send(world.api, `${CHANGES}/${id}${suffix}`, {
+            method,
+            headers: { authorization: `Bearer ${other.token}` },
+          }),
+        );
+      const foreign = await answerFor(change.id);
+      expect(foreign, method).toMatchObject({ status: 404 });
+      for (const id of [unknown, ...odd])
+        expect(await answerFor(id), `${method} ${id}`).toEqual(foreign);
     }
+    expectProblem(
+      await world.call('GET', `${CHANGES}/${change.id}`, { token: other.token }),
+      'not-found',
+    );
     // The look at a foreign id left no trace, and the owner still has the change.
     expect(await dump(world)).toEqual(before);
-    expect((await world.call('GET', `${CHANGES}/${change.id}`, { token: owner.token })).status).toBe(200);
+    expect(
+      (await world.call('GET', `${CHANGES}/${change.id}`, { token: owner.token })).status,
+    ).toBe(200);
   });
 
   test('a token of another issuer with the same sub does not reach the change', async () => {
@@ -316,7 +371,10 @@ describe('ownership', () => {
     const owner = await newUser(world);
     const { body: change } = await ask(world, owner.token, 'new@example.org');
     const token = await world.token(owner.sub, {
-      claims: { iss: 'https://other.eu.auth0.com/', 'https://readdress/auth_time': world.now() / 1000 },
+      claims: {
+        iss: 'https://other.eu.auth0.com/',
+        'https://readdress/auth_time': world.now() / 1000,
+      },
     });
     expectProblem(await world.call('GET', `${CHANGES}/${change.id}`, { token }), 'invalid-token');
   });
@@ -336,7 +394,9 @@ describe('current', () => {
     await world.call('DELETE', `${CHANGES}/${second.body.id}`, { token });
     const { awaiting: _, ...rest } = second.body;
     expect((await current()).body).toEqual({ ...rest, status: 'canceled' });
-    expect((await world.call('GET', `${CHANGES}/${first.body.id}`, { token })).body.status).toBe('superseded');
+    expect((await world.call('GET', `${CHANGES}/${first.body.id}`, { token })).body.status).toBe(
+      'superseded',
+    );
   });
 
   test('an unchanged change is a 304, and another change never passes for it', async () => {
@@ -366,9 +426,316 @@ describe('current', () => {
     // Time alone changes it too.
     world.pass(60 * MINUTE);
     const expired = await look(`${CHANGES}/current`, moved.headers.etag);
-    // The token is an hour old as well.
-    expect(expired.status).toBe(401);
-    const fresh = await world.token('auth0|nobody', { expiresIn: 7200 });
-    expect(fresh).toBeTypeOf('string');
+    expect(expired.status).toBe(200);
+    expect(JSON.parse(expired.text).status).toBe('expired');
+  });
+});
+
+/** The other mailbox owner's answer to this link, and what the link would do. */
+async function toldBy(world: World, token: string) {
+  const [clicked, inspected] = [
+    await confirm(world, token),
+    await world.call('POST', '/v1/links/inspect', { body: { token } }),
+  ];
+  return { clicked, inspected };
+}
+
+describe('asking again', () => {
+  test('for the same address within the cooldown is the same change and sends nothing more', async () => {
+    const world = await startWorld();
+    const user = await newUser(world);
+    const first = await askAndReadMail(world, user, 'New@example.org');
+    await eventually(async () => (await world.redis.zcard(`${world.prefix}:due`)) === 1, 'quiet');
+    const before = await dump(world, /:limit-|:(?:tenant|mail|upkeep):/);
+
+    const again = await Promise.all(
+      Array.from({ length: 5 }, () => ask(world, user.token, 'New@EXAMPLE.org')),
+    );
+    for (const { status, body } of again) expect([status, body.id]).toEqual([202, first.id]);
+    expect(await dump(world, /:limit-|:(?:tenant|mail|upkeep):/)).toEqual(before);
+    expect(world.inbox.messages).toHaveLength(2);
+    // And the link is still the one.
+    expect((await confirm(world, first.confirm)).body).toEqual({ status: 'confirmed' });
+  });
+
+  test('after the cooldown a fresh link arrives and the older one dies', async () => {
+    const world = await startWorld();
+    const user = await newUser(world);
+    const first = await askAndReadMail(world, user, 'new@example.org');
+    world.pass(60_001);
+    const again = await ask(world, await world.token(user.sub), 'new@example.org');
+    expect(again.body).toMatchObject({ id: first.id, status: 'pending' });
+    expect(again.body.mailedAt).toBeUndefined();
+    const mail = await world.inbox.waitFor((one) => one.number === 3);
+    expect(mail.to).toEqual(['new@example.org']);
+
+    const dead = await toldBy(world, first.confirm);
+    expectProblem(dead.clicked, 'invalid-link');
+    expectProblem(dead.inspected, 'invalid-link');
+    expect((await confirm(world, tokenIn(mail.text, 'confirm'))).body).toEqual({
+      status: 'confirmed',
+    });
+    await untilStatus(world, user.token, first.id, 'committed');
+    expect(world.tenant.patches()).toHaveLength(1);
+  });
+
+  test('for another address supersedes: the older link says so and never commits', async () => {
+    const world = await startWorld();
+    const user = await newUser(world);
+    const first = await askAndReadMail(world, user, 'first@example.org');
+    const second = await askAndReadMail(world, user, 'second@example.org');
+    expect(second.id).not.toBe(first.id);
+
+    const told = await toldBy(world, first.confirm);
+    expect([told.clicked.status, told.clicked.body]).toEqual([202, { status: 'superseded' }]);
+    expect(told.inspected.body).toMatchObject({ purpose: 'confirm', status: 'superseded' });
+    await confirm(world, second.confirm);
+    await untilStatus(world, user.token, second.id, 'committed');
+    expect(world.tenant.patches().map((call) => call.body)).toMatchObject([
+      { email: 'second@example.org' },
+    ]);
+    expect((await confirm(world, first.confirm)).body).toEqual({ status: 'superseded' });
+  });
+
+  test('is refused while a confirmed change is on its way, with a time to come back', async () => {
+    const world = await startWorld();
+    const user = await newUser(world);
+    const change = await askAndReadMail(world, user, 'new@example.org');
+    world.tenant.faults.add({ kind: 'status', status: 503, match: { path: '/api/v2/users/' } });
+    await confirm(world, change.confirm);
+
+    for (const email of ['other@example.org', 'new@example.org']) {
+      const refused = await ask(world, user.token, email);
+      expectProblem(refused, 'commit-in-progress');
+      expect(refused.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+    }
+    expectProblem(
+      await world.call('POST', `${CHANGES}/${change.id}/resend`, { token: user.token }),
+      'commit-in-progress',
+    );
+    world.tenant.faults.clear();
+    world.pass(5 * MINUTE);
+    await untilStatus(world, user.token, change.id, 'committed');
+    const next = await ask(world, await world.token(user.sub), 'other@example.org');
+    expect(next.status).toBe(202);
+  });
+});
+
+describe('resend', () => {
+  test('is 429 with the seconds left within the cooldown, and 202 with a new link after it', async () => {
+    const world = await startWorld();
+    const user = await newUser(world);
+    const change = await askAndReadMail(world, user, 'new@example.org');
+    const resend = () =>
+      world.call('POST', `${CHANGES}/${change.id}/resend`, { token: user.token });
+
+    const early = await resend();
+    expectProblem(early, 'too-many-requests');
+    const seconds = Number(early.headers.get('retry-after'));
+    expect(seconds).toBeGreaterThan(50);
+    expect(seconds).toBeLessThanOrEqual(60);
+    expect((await toldBy(world, change.confirm)).inspected.status).toBe(200);
+
+    world.pass(seconds * 1000);
+    const later = await resend();
+    expect([later.status, later.body.id, later.body.status]).toEqual([202, change.id, 'pending']);
+    expect(Date.parse(later.body.expiresAt) - world.now()).toBeGreaterThan(59 * MINUTE);
+    expectProblem(await resend(), 'too-many-requests');
+    const mail = await world.inbox.waitFor((one) => one.number === 3);
+    expect(tokenIn(mail.text, 'confirm')).not.toBe(change.confirm);
+    // The notice is not repeated, and its link still works.
+    expect(world.inbox.to(user.email)).toHaveLength(1);
+    expect(
+      (await world.call('POST', '/v1/cancel', { body: { token: change.cancel } })).body,
+    ).toEqual({ status: 'canceled' });
+  });
+
+  test('of a closed change sends nothing and says what became of it', async () => {
+    const world = await startWorld();
+    const user = await newUser(world);
+    const change = await askAndReadMail(world, user, 'new@example.org');
+    await world.call('DELETE', `${CHANGES}/${change.id}`, { token: user.token });
+    world.pass(2 * MINUTE);
+    const { status, body } = await world.call('POST', `${CHANGES}/${change.id}/resend`, {
+      token: user.token,
+    });
+    expect([status, body.status]).toEqual([202, 'canceled']);
+    expect(world.inbox.messages).toHaveLength(2);
+  });
+});
+
+describe('DELETE', () => {
+  test('withdraws with 204, twice is harmless, and both links say canceled', async () => {
+    const world = await startWorld();
+    const user = await newUser(world);
+    const change = await askAndReadMail(world, user, 'new@example.org');
+    for (let i = 0; i < 2; i += 1) {
+      const deleted = await world.call('DELETE', `${CHANGES}/${change.id}`, { token: user.token });
+      expect([deleted.status, deleted.text, deleted.headers.get('content-type')]).toEqual([
+        204,
+        '',
+        null,
+      ]);
+    }
+    for (const purpose of ['confirm', 'cancel'] as const) {
+      const { body } = await world.call('POST', `/v1/${purpose}`, {
+        body: { token: change[purpose] },
+      });
+      expect(body).toEqual({ status: 'canceled' });
+    }
+    expect(world.tenant.patches()).toHaveLength(0);
+  });
+
+  test('of a change whose PATCH may be on its way is a 409, and so is that of a committed one', async () => {
+    const world = await startWorld();
+    const user = await newUser(world);
+    const change = await askAndReadMail(world, user, 'new@example.org');
+    let answer = (): void => undefined;
+    const until = new Promise<void>((resolve) => (answer = resolve));
+    const { struck } = world.tenant.faults.add({
+      kind: 'hold',
+      until,
+      times: 1,
+      match: { method: 'PATCH' },
+    });
+    await confirm(world, change.confirm);
+    await struck;
+    const remove = () => world.call('DELETE', `${CHANGES}/${change.id}`, { token: user.token });
+
+    const refused = await remove();
+    expectProblem(refused, 'commit-in-progress');
+    expect(refused.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+    answer();
+    await untilStatus(world, user.token, change.id, 'committed');
+    expectProblem(await remove(), 'already-committed');
+    expect(world.tenant.user(user.sub).email).toBe('new@example.org');
+  });
+});
+
+describe('an identity that can never change', () => {
+  test('is refused at the door with its reason, and the tenant never hears of it', async () => {
+    const world = await startWorld({ workers: false });
+    await ask(world, (await newUser(world)).token, 'warm@example.org');
+    const before = await dump(world);
+    const subs = [
+      'google-oauth2|1234567890',
+      'apple|000123.abc.456',
+      'samlp|acme|ada@acme.example',
+      'waad|x',
+      'email|5f7c',
+      'sms|5f7c',
+      'oauth2|custom|1',
+      'auth0-like|1',
+      'AUTH0|1',
+    ];
+    for (const sub of subs) {
+      const answer = await ask(world, await world.token(sub), 'new@example.org');
+      expectProblem(answer, 'unsupported-identity', sub);
+    }
+    expect(await dump(world)).toEqual(before);
+    expect(world.tenant.calls).toEqual(world.tenant.jwksRequests());
+  });
+});
+
+describe('limits', () => {
+  test('LIMIT_USER counts exactly, shows what is left, and says when to come back', async () => {
+    const world = await startWorld({ workers: false, env: { LIMIT_USER: '5/1h' } });
+    const user = await newUser(world);
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => ask(world, user.token, `new${i}@example.org`)),
+    );
+
+    const granted = answers.filter(({ status }) => status === 202);
+    const refused = answers.filter(({ status }) => status !== 202);
+    expect(granted).toHaveLength(5);
+    const shares = granted.map(({ headers }) => {
+      expect(headers.get('ratelimit-policy')).toBe('"user";q=5;w=3600');
+      const [, left, reset] = /^"user";r=(\d+);t=(\d+)$/.exec(headers.get('ratelimit') ?? '') ?? [];
+      expect(Number(reset)).toBeGreaterThan(3500);
+      expect(Number(reset)).toBeLessThanOrEqual(3600);
+      return Number(left);
+    });
+    expect(shares.toSorted()).toEqual([0, 1, 2, 3, 4]);
+    for (const answer of refused) {
+      expectProblem(answer, 'too-many-requests');
+      expect(answer.headers.get('ratelimit')).toMatch(/^"user";r=0;t=\d+$/);
+      const wait = Number(answer.headers.get('retry-after'));
+      expect(wait).toBeGreaterThan(3500);
+      expect(wait).toBeLessThanOrEqual(3600);
+    }
+    // Another user is not touched by it, and looking costs nothing.
+    expect((await ask(world, (await newUser(world)).token, 'x@example.org')).status).toBe(202);
+    expect((await world.call('GET', `${CHANGES}/current`, { token: user.token })).status).toBe(200);
+  });
+
+  test('what sends no mail costs nothing of LIMIT_USER', async () => {
+    const world = await startWorld({ workers: false, env: { LIMIT_USER: '2/1h' } });
+    const user = await newUser(world);
+    for (let i = 0; i < 4; i += 1)
+      expect((await ask(world, user.token, 'same@example.org')).status).toBe(202);
+    for (let i = 0; i < 4; i += 1) {
+      expectProblem(await ask(world, user.token, 'nonsense'), 'invalid-email');
+      expectProblem(
+        await ask(world, user.token, 'b@example.org', { returnTo: 'x' }),
+        'invalid-return-url',
+      );
+    }
+    expect((await ask(world, user.token, 'other@example.org')).status).toBe(202);
+    expectProblem(await ask(world, user.token, 'third@example.org'), 'too-many-requests');
+  });
+
+  test('LIMIT_ADDRESS is invisible: whoever asks too often gets the same answers, and no mail arrives', async () => {
+    const world = await startWorld({ env: { LIMIT_ADDRESS: '2/24h' } });
+    const target = 'victim@example.org';
+    const looks: unknown[] = [];
+    for (let i = 0; i < 5; i += 1) {
+      const user = await newUser(world);
+      // Spelled in another case it is the same mailbox.
+      const asked = await ask(world, user.token, i % 2 ? target : 'Victim@Example.org');
+      const shape = (body: object) => Object.keys(body).toSorted();
+      expect(asked.headers.get('ratelimit')).toMatch(/^"user";/);
+      const mailed = await eventually(async () => {
+        const { body } = await world.call('GET', `${CHANGES}/current`, { token: user.token });
+        return body.mailedAt && body;
+      }, 'mailedAt');
+      await world.inbox.waitFor({ to: user.email });
+      looks.push([
+        asked.status,
+        shape(asked.body),
+        asked.body.status,
+        shape(mailed),
+        mailed.status,
+      ]);
+    }
+    expect(looks.every((look) => JSON.stringify(look) === JSON.stringify(looks[0]))).toBe(true);
+    expect(world.inbox.to(target)).toHaveLength(2);
+  });
+
+  test('LIMIT_IP stands before the token check, and a forwarded address is believed from trusted proxies only', async () => {
+    const knock = (world: World, forwarded: string) =>
+      world.call('POST', CHANGES, {
+        token: 'x.y.z',
+        body: {},
+        headers: { 'x-forwarded-for': forwarded },
+      });
+    const direct = await startWorld({ workers: false, env: { LIMIT_IP: '3/1m' } });
+    for (let i = 0; i < 3; i += 1)
+      expectProblem(await knock(direct, `203.0.113.${i}`), 'invalid-token');
+    const refused = await knock(direct, '203.0.113.9');
+    expectProblem(refused, 'too-many-requests');
+    expect(refused.headers.get('ratelimit')).toMatch(/^"ip";r=0;t=\d+$/);
+    expect(refused.headers.get('ratelimit-policy')).toBe('"ip";q=3;w=60');
+    expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(60);
+
+    const proxied = await startWorld({
+      workers: false,
+      env: { LIMIT_IP: '1/1m', TRUST_PROXY: 'loopback' },
+    });
+    for (let i = 0; i < 3; i += 1) {
+      expectProblem(await knock(proxied, `203.0.113.${i}`), 'invalid-token');
+      expectProblem(await knock(proxied, `203.0.113.${i}`), 'too-many-requests');
+      // What the client itself wrote in front is not believed.
+      expectProblem(await knock(proxied, `198.51.100.7, 203.0.113.${i}`), 'too-many-requests');
+    }
   });
 });

@@ -74,7 +74,9 @@ export async function dump(
   ignore: RegExp | undefined = NOT_STATE,
 ): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
-  for (const key of (await redis.keys(`*${prefix.slice(prefix.indexOf('{') + 1, -1)}*`)).toSorted()) {
+  for (const key of (
+    await redis.keys(`*${prefix.slice(prefix.indexOf('{') + 1, -1)}*`)
+  ).toSorted()) {
     if (ignore?.test(key)) continue;
     found[key] = JSON.stringify(await readKey(key, await redis.type(key)));
   }

@@ -120,12 +120,13 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         claims: { 'https://readdress/auth_time': Math.floor(now() / 1000) },
         ...wish,
       }),
-    call: (method, path, callOptions = {}) => call(api.url, method, path, callOptions),
+    call: (method, path, callOptions = {}) => callApi(api.url, method, path, callOptions),
     close,
   };
 }
 
-async function call(
+/** A call to an API as JSON. */
+export async function callApi(
   base: string,
   method: string,
   path: string,

@@ -3,10 +3,12 @@
 --
 -- KEYS[1]   due      sorted set: "<change>:<task>" by due time (epoch ms)
 -- KEYS[2]   leases   hash: "<change>:<task>" to "<epoch> <attempts> <holder>"
--- KEYS[3..] records  strings "<version> <body>"
+-- KEYS[3]   audit    stream of sealed lines
+-- KEYS[4..] records  strings "<version> <body>"
 -- ARGV[1]   plan     JSON: claim? { task, epoch, fate: "done"|"hold"|"later", at?, uncounted? },
---                    writes [{ version, body, keepUntil? }] in the order of KEYS[3..],
---                    tasks [[at, member]], announce [channel, message]?
+--                    writes [{ version, body, keepUntil? }] in the order of KEYS[4..],
+--                    tasks [[at, member]], announce [channel, message]?,
+--                    audit [line], auditLength
 -- Returns   "written" | "conflict" (a record has another version) | "stale" (the claim was lost)
 local plan = cjson.decode(ARGV[1])
 local claim = plan.claim
@@ -18,16 +20,16 @@ if claim then
 end
 
 for i, write in ipairs(plan.writes) do
-  local stored = redis.call('GET', KEYS[2 + i])
+  local stored = redis.call('GET', KEYS[3 + i])
   if (stored and string.match(stored, '^%d+') or '0') ~= write.version then return 'conflict' end
 end
 
 for i, write in ipairs(plan.writes) do
   local body = string.format('%d %s', tonumber(write.version) + 1, write.body)
   if write.keepUntil then
-    redis.call('SET', KEYS[2 + i], body, 'PXAT', write.keepUntil)
+    redis.call('SET', KEYS[3 + i], body, 'PXAT', write.keepUntil)
   else
-    redis.call('SET', KEYS[2 + i], body)
+    redis.call('SET', KEYS[3 + i], body)
   end
 end
 
@@ -43,6 +45,10 @@ end
 
 -- After the end of the claimed task, which may come again under its own name.
 for _, task in ipairs(plan.tasks) do redis.call('ZADD', KEYS[1], task[1], task[2]) end
+
+for _, line in ipairs(plan.audit) do
+  redis.call('XADD', KEYS[3], 'MAXLEN', '~', plan.auditLength, '*', 'line', line)
+end
 
 if plan.announce then redis.call('PUBLISH', plan.announce[1], plan.announce[2]) end
 return 'written'

@@ -1,0 +1,26 @@
+/** What a step changes in the eyes of the world: for the log, the events and the audit trail. */
+import type { EmailChange, Status, Task } from './email-change.ts';
+
+export type Transition = { change: EmailChange; from?: Status };
+
+/** The changes whose status a write moves, or that it creates. */
+export const transitionsOf = (
+  before: readonly EmailChange[],
+  after: readonly EmailChange[],
+): Transition[] =>
+  after.flatMap((change) => {
+    const from = before.find((earlier) => earlier.id === change.id)?.status;
+    if (from === change.status) return [];
+    return [from === undefined ? { change } : { change, from }];
+  });
+
+/** When a change came to its present status (epoch ms). */
+export const sinceOf = (change: EmailChange): number =>
+  change.closedAt ?? change.confirmedAt ?? change.requestedAt;
+
+/** The world is told of each transition once: one task each, under a name of its own. */
+export const eventTask = ({ change }: Transition): Task => ({
+  change: change.id,
+  name: `event.${change.status}`,
+  at: sinceOf(change),
+});

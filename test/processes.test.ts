@@ -1,0 +1,128 @@
+import { execFileSync } from 'node:child_process';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { spawnRedis } from '../demo/redis.ts';
+import { startProcess } from './support/processes.ts';
+import { callApi, eventually, startWorld, tokenIn } from './support/world.ts';
+
+beforeAll(() => {
+  execFileSync('npm', ['run', '--silent', 'build'], { stdio: ['ignore', 'ignore', 'inherit'] });
+});
+
+describe('settings', () => {
+  test.each(['api', 'workers', 'both'] as const)(
+    'the %s process lists every problem in one message and exits with EX_CONFIG before it opens anything',
+    async (role) => {
+      const service = await startProcess(role, {
+        SEALING_KEYS: 'short',
+        PUBLIC_URL: 'http://example.com',
+      });
+      expect(await service.exited).toBe(78);
+      for (const name of ['REDIS_URL', 'SEALING_KEYS', 'AUTH0_DOMAIN', 'PUBLIC_URL'])
+        expect(service.stderr()).toContain(`${name}: `);
+      expect(service.stderr()).not.toContain('short');
+      await expect(fetch(service.url)).rejects.toThrow();
+    },
+  );
+});
+
+describe('the built service', () => {
+  test('tells the whole story across two APIs and two workers with one management token', async () => {
+    const world = await startWorld({ workers: false });
+    const apis = await Promise.all([
+      startProcess('api', world.env),
+      startProcess('api', world.env),
+    ]);
+    const workers = await Promise.all([
+      startProcess('workers', world.env),
+      startProcess('workers', world.env),
+    ]);
+    await Promise.all([...apis, ...workers].map((service) => service.untilReady()));
+
+    const people = Array.from({ length: 6 }, (_, i) => `person${i}`);
+    await Promise.all(
+      people.map(async (name, i) => {
+        const { user_id: sub } = world.tenant.addUser({ email: `${name}@example.com` });
+        const token = await world.token(sub);
+        const [asks, clicks] = [apis[i % 2]!, apis[(i + 1) % 2]!];
+        const email = `${name}.new@example.org`;
+        const asked = await callApi(asks.url, 'POST', '/v1/email-changes', {
+          token,
+          body: { email },
+        });
+        expect(asked.status).toBe(202);
+        const mail = await world.inbox.waitFor({ to: email });
+        const clicked = await callApi(clicks.url, 'POST', '/v1/confirm', {
+          body: { token: tokenIn(mail.text, 'confirm') },
+          headers: { prefer: 'wait=10' },
+        });
+        expect(clicked).toMatchObject({ status: 200, body: { status: 'committed' } });
+        expect(world.tenant.user(sub)).toMatchObject({ email, email_verified: true });
+      }),
+    );
+    expect(world.tenant.tokenRequests()).toHaveLength(1);
+    expect(world.tenant.patches()).toHaveLength(people.length);
+  });
+
+  test('SIGTERM drains and exits 0, also twice in a row', async () => {
+    const world = await startWorld({ workers: false });
+    const services = await Promise.all(
+      (['api', 'workers', 'both'] as const).map((role) => startProcess(role, world.env)),
+    );
+    await Promise.all(services.map((service) => service.untilReady()));
+    for (const { child } of services) {
+      child.kill('SIGTERM');
+      child.kill('SIGTERM');
+    }
+    expect(await Promise.all(services.map((service) => service.exited))).toEqual([0, 0, 0]);
+  });
+});
+
+describe('Redis at start', () => {
+  test('a Redis without AOF is refused, and accepted only by name', async () => {
+    const world = await startWorld({ workers: false });
+    await world.redis.config('GET', 'appendonly');
+    const redis = await spawnRedis();
+    try {
+      const { Redis } = await import('ioredis');
+      const client = new Redis(redis.url);
+      await client.config('SET', 'appendonly', 'no');
+      client.disconnect();
+      const env = { ...world.env, REDIS_URL: redis.url };
+      const refused = await startProcess('api', env);
+      expect(await refused.exited).toBe(78);
+      expect(refused.stderr()).toContain('appendonly');
+
+      const allowed = await startProcess('api', { ...env, ALLOW_VOLATILE_REDIS: '1' });
+      await allowed.untilReady();
+      expect(allowed.logs).toContainEqual(
+        expect.objectContaining({ event: 'config.weakened', level: 'warn' }),
+      );
+    } finally {
+      await redis.stop();
+    }
+  });
+
+  test('a service that starts without Redis is alive, not ready, and recovers alone', async () => {
+    const world = await startWorld({ workers: false });
+    const redis = await spawnRedis();
+    await redis.kill();
+    const env = { ...world.env, REDIS_URL: redis.url };
+    const [api, workers] = await Promise.all([
+      startProcess('api', env),
+      startProcess('workers', env),
+    ]);
+    for (const { url } of [api, workers]) {
+      await eventually(
+        async () => (await fetch(`${url}/livez`).catch(() => undefined))?.ok,
+        'life',
+      );
+      expect((await fetch(`${url}/readyz`)).status).toBe(503);
+    }
+    const again = await spawnRedis({ port: redis.port, dir: redis.dir });
+    try {
+      await Promise.all([api.untilReady(), workers.untilReady()]);
+    } finally {
+      await again.stop();
+    }
+  });
+});

@@ -1,0 +1,61 @@
+/** The built service as operators run it: `node dist/…`, configured by the environment alone. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { onTestFinished } from 'vitest';
+import { freePort } from '../../demo/ports.ts';
+import { eventually, type LogLine } from './world.ts';
+
+export type ServiceProcess = {
+  url: string;
+  child: ChildProcess;
+  logs: LogLine[];
+  stderr: () => string;
+  /** Resolves with the exit code, or the signal that ended it. */
+  exited: Promise<number | NodeJS.Signals>;
+  untilReady(): Promise<void>;
+};
+
+const ENTRIES = {
+  api: 'dist/src/server.js',
+  workers: 'dist/workers/main.js',
+  both: 'dist/start.js',
+} as const;
+
+/** Starts one process of the service on a free port. It is killed when the test ends. */
+export async function startProcess(
+  role: keyof typeof ENTRIES,
+  env: Record<string, string>,
+): Promise<ServiceProcess> {
+  const [port, workerPort] = [await freePort(0), await freePort(0)];
+  const child = spawn(process.execPath, [ENTRIES[role]], {
+    env: { PATH: process.env['PATH'], ...env, PORT: String(port), WORKER_PORT: String(workerPort) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const logs: LogLine[] = [];
+  let rest = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split('\n');
+    rest = lines.pop() ?? '';
+    logs.push(...lines.map((line) => JSON.parse(line) as LogLine));
+  });
+  const exited = once(child, 'close').then(
+    ([code, signal]) => (code ?? signal) as number | NodeJS.Signals,
+  );
+  const url = `http://127.0.0.1:${role === 'workers' ? workerPort : port}`;
+  return {
+    url,
+    child,
+    logs,
+    stderr: () => stderr,
+    exited,
+    untilReady: async () => {
+      await eventually(
+        async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.ok,
+        `${role} to be ready: ${stderr}`,
+      );
+    },
+  };
+}
