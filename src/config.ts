@@ -107,6 +107,17 @@ const sealingKeys = list.transform((items, ctx) => {
   return z.NEVER;
 });
 
+const webhookSecrets = list.transform((items, ctx) => {
+  const secrets = items.map((item) => Buffer.from(item.replace(/^whsec_/, ''), 'base64'));
+  if (secrets.length > 0 && secrets.every(({ length }) => length >= 24 && length <= 64))
+    return secrets;
+  ctx.addIssue({
+    code: 'custom',
+    message: 'write one or more secrets of 24 to 64 bytes, like whsec_<base64> (Standard Webhooks)',
+  });
+  return z.NEVER;
+});
+
 const hostname = z
   .string()
   .regex(/^[a-z0-9.-]+(:\d{1,5})?$/i, 'write the tenant domain alone, like tenant.eu.auth0.com');
@@ -173,6 +184,7 @@ const api = z.object({
   LIMIT_IP: limit.prefault('60/1m'),
   LIMIT_LINK: limit.prefault('30/1m'),
   RESEND_AFTER: duration('1s', '24h').prefault('60s'),
+  OLD_MAILBOX_WAIT: duration('0s', '30d').prefault('0s'),
 });
 
 const workers = z.object({
@@ -213,6 +225,10 @@ const workers = z.object({
     }),
   COMMIT_DEADLINE: duration('1s', '30d').prefault('72h'),
   UNDO_LOCK: duration('0s', '30d').prefault('24h'),
+  REVOKE: z.enum(['none', 'sessions', 'all'], 'write none, sessions or all').default('none'),
+  SYNC_NAME: z.enum(['on', 'off'], 'write on or off').default('off'),
+  WEBHOOK_SECRETS: webhookSecrets.optional(),
+  WEBHOOK_INCLUDE_ADDRESSES: flag.prefault('0'),
   PASSWORD_RESET_URL: url.optional(),
   WORKER_HOST: z.string().default('127.0.0.1'),
   WORKER_PORT: integer(0, 65_535).prefault('9464'),
@@ -272,6 +288,8 @@ const apiConfig = (s: Api) =>
     trustProxy: s.TRUST_PROXY,
     limits: { user: s.LIMIT_USER, address: s.LIMIT_ADDRESS, ip: s.LIMIT_IP, link: s.LIMIT_LINK },
     resendAfterMs: s.RESEND_AFTER,
+    /** 0 = off: without the current mailbox a change under `both` never happens. */
+    oldMailboxWaitMs: s.OLD_MAILBOX_WAIT,
   }) as const;
 
 const workerConfig = (s: Workers) => {
@@ -289,6 +307,10 @@ const workerConfig = (s: Workers) => {
     mailFrom: s.MAIL_FROM,
     commitDeadlineMs: s.COMMIT_DEADLINE,
     undoLockMs: s.UNDO_LOCK,
+    revoke: s.REVOKE,
+    syncName: s.SYNC_NAME === 'on',
+    webhookSecrets: s.WEBHOOK_SECRETS ?? [],
+    webhookIncludesAddresses: s.WEBHOOK_INCLUDE_ADDRESSES,
     ...(s.PASSWORD_RESET_URL ? { passwordResetUrl: s.PASSWORD_RESET_URL.href } : {}),
     workerHost: s.WORKER_HOST,
     workerPort: s.WORKER_PORT,
@@ -301,29 +323,36 @@ export type WorkerConfig = Readonly<ReturnType<typeof workerConfig>>;
 
 const trimSlash = (from: URL): string => from.href.replace(/\/+$/, '');
 
-const oneCredential = (s: Partial<Workers>): string[] =>
-  (s.AUTH0_CLIENT_SECRET === undefined) === (s.AUTH0_PRIVATE_KEY === undefined)
+const crossCheck = (s: Record<string, unknown>): string[] => [
+  ...((s['AUTH0_CLIENT_SECRET'] === undefined) === (s['AUTH0_PRIVATE_KEY'] === undefined)
     ? ['AUTH0_CLIENT_SECRET: set this or AUTH0_PRIVATE_KEY, one of the two']
-    : [];
+    : []),
+  ...(s['WEBHOOK_URL'] !== undefined && s['WEBHOOK_SECRETS'] === undefined
+    ? ['WEBHOOK_SECRETS: is required with WEBHOOK_URL']
+    : []),
+];
 
 /** Reads the settings of the API process. @throws {ConfigError} */
 export const readApiConfig = (env: Env = process.env): ApiConfig =>
   apiConfig(read(shared.extend(api.shape), env));
 
+/** Reads the settings that both processes share. @throws {ConfigError} */
+export const readSharedConfig = (env: Env = process.env): Config => sharedConfig(read(shared, env));
+
 /** Reads the settings of the worker process. @throws {ConfigError} */
 export const readWorkerConfig = (env: Env = process.env): WorkerConfig =>
-  workerConfig(read(shared.extend(workers.shape), env, oneCredential));
+  workerConfig(read(shared.extend(workers.shape), env, crossCheck));
 
 /** Reads the settings of both doors at once, for one process that opens both. @throws {ConfigError} */
 export function readBothConfigs(env: Env = process.env): { api: ApiConfig; workers: WorkerConfig } {
-  const settings = read(shared.extend(api.shape).extend(workers.shape), env, oneCredential);
+  const settings = read(shared.extend(api.shape).extend(workers.shape), env, crossCheck);
   return { api: apiConfig(settings), workers: workerConfig(settings) };
 }
 
 function read<T extends z.ZodObject>(
   schema: T,
   env: Env,
-  crossCheck: (settings: Record<string, unknown>) => string[] = () => [],
+  alsoCheck: (settings: Record<string, unknown>) => string[] = () => [],
 ): z.output<T> {
   const problems: string[] = [];
   const values: Record<string, string> = {};
@@ -336,7 +365,7 @@ function read<T extends z.ZodObject>(
     const name = String(issue.path[0]);
     problems.push(`${name}: ${values[name] === undefined ? 'is required' : issue.message}`);
   }
-  problems.push(...crossCheck(values));
+  problems.push(...alsoCheck(values));
   if (problems.length > 0 || !result.success) throw new ConfigError(problems);
   return result.data;
 }

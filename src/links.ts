@@ -40,6 +40,18 @@ export function purposeOf(token: string, change: EmailChange): Purpose | undefin
   return found;
 }
 
+/** Eight digits for the signed-in app, derived like a link; only with its tries counted is it safe. */
+export function confirmationCode(change: EmailChange): string {
+  const number = createHmac('sha256', Buffer.from(change.secret, 'base64url'))
+    .update(`readdress code.${change.generation}`)
+    .digest()
+    .readBigUInt64BE();
+  return String(number % 100_000_000n).padStart(8, '0');
+}
+
+export const isConfirmationCode = (typed: string, change: EmailChange): boolean =>
+  timingSafeEqual(Buffer.from(typed), Buffer.from(confirmationCode(change)));
+
 function proof(change: EmailChange, purpose: Purpose): Buffer {
   const generation = purpose === 'confirm' ? `.${change.generation}` : '';
   return createHmac('sha256', Buffer.from(change.secret, 'base64url'))

@@ -30,6 +30,12 @@ export const PROBLEMS = {
     title: 'The link is not valid',
     detail: 'It is incomplete, was replaced by a newer one, or was never ours.',
   },
+  'invalid-code': {
+    status: 400,
+    title: 'The code is not valid',
+    detail:
+      'It is wrong, older than ten minutes, or was tried too often; a resend brings a new one.',
+  },
   'missing-token': {
     status: 401,
     title: 'An access token is required',

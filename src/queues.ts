@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import type { Due } from './store/changes.ts';
 import type { RedisClient } from './store/redis.ts';
 
-export const QUEUES = ['tenant', 'mail', 'upkeep'] as const;
+export const QUEUES = ['tenant', 'mail', 'event', 'upkeep'] as const;
 export type QueueName = (typeof QUEUES)[number];
 
 /** What a job carries: ids only, since BullMQ keeps job data in clear. */
@@ -17,7 +17,8 @@ export type WakeUp = { change: string; task: string; at: number; requestId?: str
 /** Everything that calls Auth0 queues up in one line, commits and undos before invitations. */
 const lane = (task: string): { queue: QueueName; priority?: number } => {
   if (task === 'commit' || task === 'undo') return { queue: 'tenant', priority: 1 };
-  if (task === 'invite' || task === 'revoke') return { queue: 'tenant', priority: 2 };
+  if (task.startsWith('event.')) return { queue: 'event' };
+  if (task === 'invite' || task.startsWith('revoke')) return { queue: 'tenant', priority: 2 };
   return task.startsWith('mail.') ? { queue: 'mail' } : { queue: 'upkeep' };
 };
 
@@ -39,6 +40,7 @@ export function openAlarm(redis: RedisClient, prefix: string, log: Logger): Alar
     queues ??= {
       tenant: new Queue('tenant', { connection: redis, prefix }),
       mail: new Queue('mail', { connection: redis, prefix }),
+      event: new Queue('event', { connection: redis, prefix }),
       upkeep: new Queue('upkeep', { connection: redis, prefix }),
     };
     for (const queue of Object.values(queues))

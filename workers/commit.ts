@@ -4,8 +4,8 @@
  */
 import { decideCommit, reject, settle, startWriting } from '../src/domain/commit.ts';
 import { recorded, type Reason } from '../src/domain/email-change.ts';
-import type { Outcome, Processor, TaskRun } from './outcome.ts';
-import { withTenant, WRITER_WAIT_MS, writeOnce } from './with-tenant.ts';
+import type { Done, Processor, TaskRun } from './outcome.ts';
+import { wishFor, withTenant, WRITER_WAIT_MS, writeOnce } from './with-tenant.ts';
 
 export const commit: Processor = (run) =>
   withTenant(async () => {
@@ -19,19 +19,25 @@ export const commit: Processor = (run) =>
     const decision = decideCommit(change, user);
     if (decision.kind === 'settled') return settled(run);
     if (decision.kind === 'reject') return rejected(run, decision.reason);
-    return writeOnce(run, change.email, {
+    return writeOnce(run, wishFor(deps, user, change.email), {
       start: () => run.hold(startWriting),
       settled,
       refused: (reason) => rejected(run, reason),
     });
   });
 
-const settled = ({ deps }: TaskRun): Outcome => ({
+const settled = ({ deps }: TaskRun): Done => ({
   kind: 'done-among',
-  rule: (change, user) => settle(change, user, deps.config.undoWindowMs, deps.now()),
+  rule: (change, user) =>
+    settle(
+      change,
+      user,
+      { undoWindowMs: deps.config.undoWindowMs, revoke: deps.config.revoke !== 'none' },
+      deps.now(),
+    ),
 });
 
-const rejected = ({ deps }: TaskRun, reason: Reason): Outcome => ({
+const rejected = ({ deps }: TaskRun, reason: Reason): Done => ({
   kind: 'done',
   rule: (change) => reject(change, reason, deps.now()),
 });

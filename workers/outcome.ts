@@ -11,6 +11,7 @@ import type { WakeUp } from '../src/queues.ts';
 import {
   StaleClaim,
   UnreadableRecord,
+  type Cause,
   type Claim,
   type Decided,
   type Rule,
@@ -22,12 +23,16 @@ import type { WorkerDeps } from './worker-deps.ts';
 
 export type Outcome =
   /** Done: write what the rule says of the change as it is recorded by then. */
-  | { kind: 'done'; rule: Rule }
-  | { kind: 'done-among'; rule: RuleAmong }
+  | { kind: 'done'; rule: Rule; said?: string }
+  | { kind: 'done-among'; rule: RuleAmong; said?: string }
   /** Not yet: again after `ms`, or after a backoff that grows with the attempts. */
   | { kind: 'later'; why: string; ms?: number; alarm?: boolean; rule?: Rule }
+  /** Never, as far as a worker can tell: out of the way, where an operator can replay it. */
+  | { kind: 'park'; why: string }
   /** The tenant wants a pause: all tasks that call it wait, and this attempt does not count. */
   | { kind: 'pause'; ms: number; rule?: Rule };
+
+export type Done = Extract<Outcome, { kind: 'done' | 'done-among' }>;
 
 export type TaskRun = {
   deps: WorkerDeps;
@@ -93,7 +98,8 @@ export async function runTask(
       holdAmong: async (rule) => announced(await changes.decideAmong(due.change, rule, held)),
     });
     await settleTask(deps, due.change, claim, outcome, job.data.requestId);
-    if (outcome.kind === 'later')
+    if (outcome.kind === 'park') log.error({ event: 'task.parked', ...line, why: outcome.why });
+    else if (outcome.kind === 'later')
       log[outcome.alarm ? 'error' : 'info']({ event: 'task.later', ...line, why: outcome.why });
     else report(outcome.kind);
     if (outcome.kind === 'pause') pauseMs = outcome.ms;
@@ -116,11 +122,20 @@ async function settleTask(
   const { changes, now } = deps;
   const announced = (decided: Decided | undefined) => decided && announce(deps, decided, requestId);
   if (outcome.kind === 'done')
-    return announced(await changes.decide(id, outcome.rule, { claim: { ...claim, fate: 'done' } }));
+    return announced(
+      await changes.decide(id, outcome.rule, {
+        claim: { ...claim, fate: 'done' },
+        cause: causeOf(outcome),
+      }),
+    );
   if (outcome.kind === 'done-among')
     return announced(
-      await changes.decideAmong(id, outcome.rule, { claim: { ...claim, fate: 'done' } }),
+      await changes.decideAmong(id, outcome.rule, {
+        claim: { ...claim, fate: 'done' },
+        cause: causeOf(outcome),
+      }),
     );
+  if (outcome.kind === 'park') return changes.park(claim, now());
   const ms = outcome.ms ?? backoffMs(claim.attempts, deps.random);
   const end = {
     ...claim,
@@ -152,3 +167,9 @@ async function settleFailure(
   const at = now() + backoffMs(claim.attempts, deps.random);
   await changes.release({ ...claim, fate: 'later', at });
 }
+
+/** For the audit trail: what Auth0 said, where it decided. */
+const causeOf = ({ said }: { said?: string }): Cause => ({
+  actor: 'worker',
+  ...(said === undefined ? {} : { said }),
+});

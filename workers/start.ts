@@ -13,12 +13,22 @@ import { serveHealth } from './health.ts';
 import { invite } from './invite.ts';
 import { runTask, type Processor } from './outcome.ts';
 import { startReconciler } from './reconcile.ts';
+import { revoke } from './revoke.ts';
+import { sendEvent } from './send-event.ts';
 import { sendMail } from './send-mail.ts';
 import { undo } from './undo.ts';
 import { withOutsideWorld, type WorkerDeps } from './worker-deps.ts';
 
 /** A task's name up to its first dot says who does it. */
-const PROCESSORS: Record<string, Processor> = { invite, commit, undo, expire, mail: sendMail };
+const PROCESSORS: Record<string, Processor> = {
+  invite,
+  commit,
+  undo,
+  revoke,
+  expire,
+  mail: sendMail,
+  event: sendEvent,
+};
 
 export type RunningWorkers = {
   url: string;
@@ -45,6 +55,7 @@ export async function startWorkers(
     workers = [
       open('tenant', { concurrency: 10 }),
       open('mail', { concurrency: 10 }),
+      open('event', { concurrency: 10 }),
       open('upkeep', { concurrency: 10 }),
     ];
     reconciler = startReconciler(deps);

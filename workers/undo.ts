@@ -4,8 +4,8 @@
  */
 import { recorded, type Reason } from '../src/domain/email-change.ts';
 import { decideUndo, refuseUndo, settleUndo, startUndoing } from '../src/domain/undo.ts';
-import type { Outcome, Processor, TaskRun } from './outcome.ts';
-import { withTenant, WRITER_WAIT_MS, writeOnce } from './with-tenant.ts';
+import type { Done, Processor, TaskRun } from './outcome.ts';
+import { wishFor, withTenant, WRITER_WAIT_MS, writeOnce } from './with-tenant.ts';
 
 export const undo: Processor = (run) =>
   withTenant(async () => {
@@ -15,7 +15,7 @@ export const undo: Processor = (run) =>
     const decision = decideUndo(change, await deps.changes.readFollowers(change), user);
     if (decision.kind === 'settled') return settled(run);
     if (decision.kind === 'refuse') return refused(decision.reason);
-    return writeOnce(run, decision.email, {
+    return writeOnce(run, wishFor(deps, user, decision.email), {
       start: () =>
         run.holdAmong((latest, others, followers) =>
           startUndoing(latest, followers, others, deps.now()),
@@ -25,13 +25,13 @@ export const undo: Processor = (run) =>
     });
   });
 
-const settled = ({ deps }: TaskRun): Outcome => ({
+const settled = ({ deps }: TaskRun): Done => ({
   kind: 'done-among',
   rule: (change, user, followers) =>
     settleUndo(change, followers, user, deps.config.undoLockMs, deps.now()),
 });
 
-const refused = (reason: Reason): Outcome => ({
+const refused = (reason: Reason): Done => ({
   kind: 'done-among',
   rule: (change, user) => refuseUndo(change, reason, user),
 });

@@ -1,10 +1,12 @@
 /** What the tasks that call the tenant have in common: how they write, and what its faults mean. */
+import { sameAddress, type TenantUser } from '../src/domain/account.ts';
 import { notWritten } from '../src/domain/commit.ts';
 import { recorded, type Reason } from '../src/domain/email-change.ts';
 import type { Decided } from '../src/store/changes.ts';
 import { TenantFault } from './auth0/faults.ts';
 import { CALL_TIMEOUT_MS } from './auth0/management-api.ts';
-import type { Outcome, TaskRun } from './outcome.ts';
+import type { Done, Outcome, TaskRun } from './outcome.ts';
+import type { WorkerDeps } from './worker-deps.ts';
 
 /** Writers wait this long for their turn in the tenant's budget before all tenant tasks pause. */
 export const WRITER_WAIT_MS = 2000;
@@ -32,11 +34,11 @@ export async function withTenant(work: () => Promise<Outcome>): Promise<Outcome>
  */
 export async function writeOnce(
   run: TaskRun,
-  email: string,
+  wish: { email: string; name?: string },
   then: {
     start: () => Promise<Decided>;
-    settled: (run: TaskRun) => Outcome;
-    refused: (reason: Reason) => Outcome;
+    settled: (run: TaskRun) => Done;
+    refused: (reason: Reason) => Done;
   },
 ): Promise<Outcome> {
   const { deps, change, claim } = run;
@@ -46,14 +48,19 @@ export async function writeOnce(
   // Withdrawn in the last moment: nothing was written, and nothing will be.
   if (verdict.kind === 'recorded') return { kind: 'done', rule: recorded };
   try {
-    await deps.tenant.writeEmail(change.sub, email, change.account!.connection, {
-      maxWaitMs: WRITER_WAIT_MS,
-      sendBefore: claim.until - CALL_TIMEOUT_MS - MARGIN_MS,
-    });
-    return then.settled(run);
+    const { connection } = change.account!;
+    await deps.tenant.writeEmail(
+      change.sub,
+      { ...wish, connection },
+      { maxWaitMs: WRITER_WAIT_MS, sendBefore: claim.until - CALL_TIMEOUT_MS - MARGIN_MS },
+    );
+    return { ...then.settled(run), said: '200' };
   } catch (error) {
     if (!(error instanceof TenantFault)) throw error;
-    if (error.kind === 'refused') return then.refused(reasonOf(error));
+    if (error.kind === 'refused') {
+      const { status, errorCode = '' } = error.answer;
+      return { ...then.refused(reasonOf(error)), said: `${status} ${errorCode}`.trim() };
+    }
     const outcome = outcomeOfFault(error);
     return error.kind === 'doubt' ? outcome : { ...outcome, rule: notWritten };
   }
@@ -77,3 +84,13 @@ function reasonOf({ answer: { status, errorCode, message = '' } }: TenantFault):
     : 'refused-by-auth0';
 }
 const UNSUPPORTED = /non-database user|not supported|disabled connection/i;
+
+/** The display name follows the address where it was nothing but the address (SYNC_NAME). */
+export const wishFor = (
+  { config }: WorkerDeps,
+  user: TenantUser | undefined,
+  email: string,
+): { email: string; name?: string } =>
+  config.syncName && user?.name !== undefined && sameAddress(user.name, user.email)
+    ? { email, name: email }
+    : { email };

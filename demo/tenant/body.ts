@@ -1,5 +1,5 @@
 /** The 400 for a body that does not fit: Auth0's validator speaks in the phrases of z-schema. */
-import * as z from 'zod';
+import { z } from 'zod';
 import { managementError, type Answer } from './answers.ts';
 
 function typeOf(value: unknown): string {

@@ -2,7 +2,7 @@
  * What the stand-in knows of Auth0's Management API: bodies, answers and scopes, as plain facts in
  * our own words. `test/demo/tenant/openapi.test.ts` holds them against Auth0's own document.
  */
-import * as z from 'zod';
+import { z } from 'zod';
 
 // Auth0 names its formats in its answers; only that of email says what it allows.
 const EMAIL =

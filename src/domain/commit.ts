@@ -12,6 +12,7 @@ import {
   type EmailChange,
   type Reason,
   type Recorded,
+  type Revocation,
   type Side,
   type Step,
   type UserChanges,
@@ -108,7 +109,7 @@ export function notWritten(change: EmailChange): Step | Recorded {
 export function settle(
   change: EmailChange,
   user: UserChanges,
-  undoWindowMs: number,
+  after: { undoWindowMs: number; revoke: boolean },
   now: number,
 ): Step | Recorded {
   if (change.status !== 'confirmed') return recorded(change);
@@ -116,7 +117,8 @@ export function settle(
     ...close(change, 'committed', now),
     committedAt: now,
     // Without a previous address there is nothing to put back.
-    ...(change.account?.email === undefined ? {} : { undo: { until: now + undoWindowMs } }),
+    ...(change.account?.email === undefined ? {} : { undo: { until: now + after.undoWindowMs } }),
+    ...(after.revoke ? { revocation: 'pending' } : {}),
   };
   return {
     kind: 'write',
@@ -125,6 +127,7 @@ export function settle(
     tasks: [
       taskOf(change, 'mail.done', now),
       ...(change.account?.email === undefined ? [] : [taskOf(change, 'mail.changed', now)]),
+      ...(after.revoke ? [taskOf(change, 'revoke', now)] : []),
     ],
   };
 }
@@ -137,3 +140,7 @@ export function reject(change: EmailChange, reason: Reason, now: number): Step |
     ? write(rejected)
     : write(rejected, taskOf(change, 'mail.failed', now));
 }
+
+/** Ending the sessions is best effort: whatever came of it is reported and changes nothing else. */
+export const revoked = (change: EmailChange, revocation: Revocation): Step =>
+  write({ ...change, revocation });

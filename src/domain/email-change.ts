@@ -32,7 +32,10 @@ export type Reason =
   | 'refused-by-auth0';
 
 /** The core's "no" at the door. What each looks like from outside is in problems.ts. */
-export type Refusal = { code: 'commit-in-progress' | 'already-committed' } | TooEarly | Locked;
+export type Refusal =
+  | { code: 'commit-in-progress' | 'already-committed' | 'invalid-code' }
+  | TooEarly
+  | Locked;
 type TooEarly = { code: 'too-many-requests'; retryAt: number };
 type Locked = { code: 'changes-locked'; retryAt: number };
 
@@ -42,6 +45,10 @@ export type Side = 'new' | 'current';
 /** What a link token may be used for; a token of one purpose never stands in for another. */
 export const PURPOSES = ['confirm', 'approve', 'cancel', 'undo'] as const;
 export type Purpose = (typeof PURPOSES)[number];
+
+export type CanceledBy = 'user' | 'current-mailbox' | 'operator' | 'undo';
+/** Whether the user's sessions were ended; `unsupported` by the tenant's plan. */
+export type Revocation = 'pending' | 'done' | 'unsupported' | 'failed';
 
 /** How far one mail got. `doubt` = an earlier attempt may have been accepted; one more is allowed. */
 export type MailState = 'sending' | 'doubt' | 'sent' | 'failed';
@@ -72,6 +79,15 @@ export type EmailChange = {
   /** A PATCH may be on its way to the tenant: nobody else may decide until it is resolved. */
   writing?: true;
   mails: Record<string, MailState>;
+  /** Under `both`: how long the current mailbox may stay silent once the new one has agreed. */
+  waiverMs?: number;
+  /** When the current mailbox's silence becomes consent. */
+  waivesAt?: number;
+  /** Wrong codes typed against the present invitation. */
+  codeTries?: number;
+  canceledBy?: CanceledBy;
+  /** What became of ending the user's sessions. */
+  revocation?: Revocation;
   mailedAt?: number;
   confirmedAt?: number;
   committedAt?: number;
@@ -106,6 +122,10 @@ export type Verdict = Step | Recorded | Refused;
 export const isOpen = (change: EmailChange): boolean =>
   change.status === 'pending' || change.status === 'confirmed';
 
+/** The links of a pending change have had their time. Not so while silence may become consent. */
+export const isOver = (change: EmailChange, now: number): boolean =>
+  change.waivesAt === undefined && now >= change.expiresAt;
+
 /** Which mailboxes have not agreed yet. */
 export const awaiting = (change: EmailChange): Side[] =>
   change.requires.filter((side) => change.agreed[side] === undefined);
@@ -132,7 +152,7 @@ export const close = (change: EmailChange, status: Status, now: number): EmailCh
 
 export type Request = Pick<
   EmailChange,
-  'id' | 'sub' | 'email' | 'secret' | 'requires' | 'muted' | 'locale' | 'returnTo'
+  'id' | 'sub' | 'email' | 'secret' | 'requires' | 'muted' | 'locale' | 'returnTo' | 'waiverMs'
 >;
 export type Timing = { linkTtlMs: number; resendAfterMs: number };
 
@@ -154,7 +174,7 @@ export function request(
     return refused({ code: 'commit-in-progress' });
   if (latest && undoUnderWay(latest)) return refused({ code: 'commit-in-progress' });
   const pending = latest?.status === 'pending' ? latest : undefined;
-  const expired = pending !== undefined && now >= pending.expiresAt;
+  const expired = pending !== undefined && isOver(pending, now);
   if (pending?.email === asked.email && !expired)
     return now < pending.resendAfter
       ? recorded(pending)
@@ -183,14 +203,14 @@ export function request(
 export function resend(change: EmailChange, muted: boolean, timing: Timing, now: number): Verdict {
   if (change.status === 'confirmed') return refused({ code: 'commit-in-progress' });
   if (change.status !== 'pending') return recorded(change);
-  if (now >= change.expiresAt) return write(close(change, 'expired', now));
+  if (isOver(change, now)) return write(close(change, 'expired', now));
   if (now < change.resendAfter)
     return refused({ code: 'too-many-requests', retryAt: change.resendAfter });
   return invitedAgain(change, muted, timing, now);
 }
 
 function invitedAgain(change: EmailChange, muted: boolean, timing: Timing, now: number): Step {
-  const { mailedAt, ...rest } = change;
+  const { mailedAt, codeTries: _, ...rest } = change;
   const awaitsNew = change.agreed.new === undefined;
   const again: EmailChange = {
     ...rest,
@@ -198,7 +218,8 @@ function invitedAgain(change: EmailChange, muted: boolean, timing: Timing, now: 
     muted,
     // The link of a mailbox that has agreed goes on to answer with what is recorded.
     generation: awaitsNew ? change.generation + 1 : change.generation,
-    expiresAt: now + timing.linkTtlMs,
+    // Asking again must not shorten the time in which the current mailbox can object.
+    expiresAt: change.waivesAt ?? now + timing.linkTtlMs,
     resendAfter: now + timing.resendAfterMs,
   };
   // Without a snapshot the invitation itself is still due and will mail the newest link.
@@ -219,27 +240,61 @@ export function askTask(change: EmailChange, side: Side, now: number): Task {
  */
 export function agree(change: EmailChange, side: Side, now: number): Verdict {
   if (change.status !== 'pending') return recorded(change);
-  if (now >= change.expiresAt) return write(close(change, 'expired', now));
+  if (isOver(change, now)) return write(close(change, 'expired', now));
   if (change.agreed[side] !== undefined || !change.requires.includes(side)) return recorded(change);
   const agreed: EmailChange = { ...change, agreed: { ...change.agreed, [side]: now } };
-  if (awaiting(agreed).length > 0) return write(agreed);
-  return write({ ...agreed, status: 'confirmed', confirmedAt: now }, taskOf(change, 'commit', now));
+  if (awaiting(agreed).length === 0) return confirmed(agreed, now);
+  return side === 'new' && change.waiverMs ? waiting(agreed, change.waiverMs, now) : write(agreed);
+}
+
+const confirmed = (change: EmailChange, now: number): Step =>
+  write({ ...change, status: 'confirmed', confirmedAt: now }, taskOf(change, 'commit', now));
+
+/** The current mailbox is reminded twice; unless it objects, the new address alone suffices then. */
+function waiting(change: EmailChange, waiverMs: number, now: number): Step {
+  const waivesAt = now + waiverMs;
+  const reminders = [1, 2].map((n) =>
+    taskOf(change, `mail.reminder.${n}`, now + (waiverMs * n) / 3),
+  );
+  return write(
+    { ...change, waivesAt, expiresAt: waivesAt },
+    ...reminders,
+    taskOf(change, 'expire', waivesAt),
+  );
+}
+
+export const CODE_TRIES = 5;
+/** A code is short, so it lives shorter than a link (ASVS 5, 6.6). */
+export const CODE_TTL_MS = 600_000;
+
+/**
+ * The user typed the code of the confirmation mail into the signed-in app. Wrong ones are counted
+ * in the record, so that parallel guesses are counted one by one; a resend starts over.
+ */
+export function tryCode(change: EmailChange, right: boolean, now: number): Verdict {
+  if (change.status !== 'pending' || change.agreed.new !== undefined) return recorded(change);
+  if (isOver(change, now)) return write(close(change, 'expired', now));
+  const tries = change.codeTries ?? 0;
+  const alive = change.mailedAt !== undefined && now < change.mailedAt + CODE_TTL_MS;
+  if (!alive || tries >= CODE_TRIES) return refused({ code: 'invalid-code' });
+  return right ? agree(change, 'new', now) : write({ ...change, codeTries: tries + 1 });
 }
 
 /** Withdrawn before the commit: by the user, the current mailbox, or an operator. Twice is harmless. */
-export function cancel(change: EmailChange, now: number): Verdict {
+export function cancel(change: EmailChange, by: CanceledBy, now: number): Verdict {
   if (change.status === 'committed' || change.status === 'undone')
     return refused({ code: 'already-committed' });
   if (!isOpen(change)) return recorded(change);
   // While a PATCH may be on its way nobody can promise that it will not happen.
   if (change.writing) return refused({ code: 'commit-in-progress' });
-  return write(close(change, 'canceled', now));
+  return write({ ...close(change, 'canceled', now), canceledBy: by });
 }
 
-/** The link lifetime has passed. Anything but a pending change has outlived this question. */
+/** Its time has come: silence was consent, or the links are over. Anything but pending has outlived the question. */
 export function expire(change: EmailChange, now: number): Verdict {
   if (change.status !== 'pending') return recorded(change);
   if (now < change.expiresAt) return write(change, taskOf(change, 'expire', change.expiresAt));
+  if (change.waivesAt !== undefined) return confirmed(change, now);
   return write(close(change, 'expired', now));
 }
 

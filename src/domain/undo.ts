@@ -72,7 +72,9 @@ const hasTurn = (
   !followers.some((follower) => follower.writing);
 
 const endOpen = (followers: readonly EmailChange[], now: number): EmailChange[] =>
-  followers.filter(isOpen).map((follower) => close(follower, 'canceled', now));
+  followers
+    .filter(isOpen)
+    .map((follower) => ({ ...close(follower, 'canceled', now), canceledBy: 'undo' as const }));
 
 /** The previous address is back: this change and all that followed it are over. */
 export function settleUndo(
@@ -88,7 +90,11 @@ export function settleUndo(
   const over = [change, ...followers.filter((follower) => follower.status === 'committed')];
   return {
     kind: 'write',
-    changes: [...over.map((each) => close(each, 'undone', now)), ...endOpen(followers, now)],
+    changes: [
+      { ...close(change, 'undone', now), revocation: 'pending' },
+      ...over.slice(1).map((each) => close(each, 'undone', now)),
+      ...endOpen(followers, now),
+    ],
     user: {
       ...free(user, change),
       committed: user.committed.filter((id) => !over.some((each) => each.id === id)),
@@ -96,6 +102,8 @@ export function settleUndo(
     },
     tasks: [
       taskOf(change, 'mail.restored', now),
+      // Whoever took the account may still be signed in.
+      taskOf(change, 'revoke.undo', now),
       // Every mailbox whose address is gone is told, the latest above all.
       ...over
         .filter((each) => !sameAddress(each.email, change.account?.email))

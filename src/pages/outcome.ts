@@ -4,6 +4,7 @@
  */
 import {
   awaiting,
+  isOver,
   undoUnderWay,
   type EmailChange,
   type Purpose,
@@ -38,7 +39,7 @@ export const isPassing = ({ kind }: Outcome): boolean =>
 export function outcomeOf(purpose: Purpose, change: EmailChange, now: number): Outcome | undefined {
   switch (change.status) {
     case 'pending':
-      return now < change.expiresAt ? waitingOf(purpose, change) : { kind: 'expired' };
+      return isOver(change, now) ? { kind: 'expired' } : waitingOf(purpose, change);
     case 'confirmed':
       if (purpose !== 'cancel') return { kind: 'processing' };
       return change.writing ? { kind: 'cancel-refused' } : undefined;

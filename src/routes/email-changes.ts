@@ -8,14 +8,16 @@ import {
   cancel,
   request as decideRequest,
   resend,
+  tryCode,
   type EmailChange,
 } from '../domain/email-change.ts';
-import { createChangeId, isChangeId } from '../links.ts';
+import { createChangeId, isChangeId, isConfirmationCode } from '../links.ts';
 import { matchLocale } from '../locales/messages.ts';
 import { authenticate, requiredSides, requireFreshLogin } from '../plugins/authenticate.ts';
+import { causeOf } from '../plugins/cause.ts';
 import { enforce, limitPerIp } from '../plugins/rate-limit.ts';
 import { Problem, PROBLEMS, refusalProblem } from '../problems.ts';
-import type { Decided, Found } from '../store/changes.ts';
+import type { Decided, Found, Rule } from '../store/changes.ts';
 import { changeSchema, problemSchema, viewOf } from './views.ts';
 
 const requestBody = z.strictObject({
@@ -30,6 +32,12 @@ const requestBody = z.strictObject({
     .regex(/^[A-Za-z0-9-]{1,35}$/)
     .optional()
     .describe('BCP 47 tag for mails and pages.'),
+});
+const codeBody = z.strictObject({
+  code: z
+    .string()
+    .regex(/^\d{8}$/)
+    .describe('The eight digits of the confirmation mail.'),
 });
 const idParams = z.object({ id: z.string() });
 const nothing = z.undefined().or(z.null()).or(z.strictObject({}));
@@ -62,23 +70,27 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
       if (!sub.startsWith('auth0|')) throw new Problem('unsupported-identity');
 
       const change = await withinLimits(deps, req, reply, email, (muted) =>
-        changes.decideRequest(sub, (user, latest) =>
-          decideRequest(
-            {
-              id: createChangeId(deps.random),
-              sub,
-              email,
-              secret: deps.random(32).toString('base64url'),
-              requires: requiredSides(config, req.user),
-              muted,
-              locale: matchLocale(locale ?? req.headers['accept-language']),
-              ...(returnTo === undefined ? {} : { returnTo }),
-            },
-            user,
-            latest,
-            timing,
-            now(),
-          ),
+        changes.decideRequest(
+          sub,
+          (user, latest) =>
+            decideRequest(
+              {
+                id: createChangeId(deps.random),
+                sub,
+                email,
+                secret: deps.random(32).toString('base64url'),
+                requires: requiredSides(config, req.user),
+                muted,
+                ...(config.oldMailboxWaitMs > 0 ? { waiverMs: config.oldMailboxWaitMs } : {}),
+                locale: matchLocale(locale ?? req.headers['accept-language']),
+                ...(returnTo === undefined ? {} : { returnTo }),
+              },
+              user,
+              latest,
+              timing,
+              now(),
+            ),
+          { cause: causeOf(req, 'user') },
         ),
       );
       return reply
@@ -128,8 +140,32 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
     async (req, reply) => {
       const { value: own } = await findOwn(deps, req.user.sub, req.params.id);
       const change = await withinLimits(deps, req, reply, own.email, (muted) =>
-        decideOwn(deps, own.id, (recorded) => resend(recorded, muted, timing, now())),
+        decideOwn(deps, req, own.id, (recorded) => resend(recorded, muted, timing, now())),
       );
+      return reply.status(202).send(viewOf(change, now()));
+    },
+  );
+
+  app.post(
+    '/v1/email-changes/:id/confirm',
+    {
+      onRequest: [limitPerIp(limits.link, 'link'), signedIn],
+      schema: {
+        ...secured,
+        params: idParams,
+        body: codeBody,
+        response: { 202: changeSchema, '4xx': problemSchema },
+      },
+    },
+    async (req, reply) => {
+      const { value: own } = await findOwn(deps, req.user.sub, req.params.id);
+      if (!config.codeOn) throw new Problem('not-found');
+      const decided = await decideOwn(deps, req, own.id, (recorded) =>
+        tryCode(recorded, isConfirmationCode(req.body.code, recorded), now()),
+      );
+      const change = settled(deps, req, decided);
+      if (change.status === 'pending' && change.agreed.new === undefined)
+        throw new Problem('invalid-code');
       return reply.status(202).send(viewOf(change, now()));
     },
   );
@@ -147,7 +183,11 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
     },
     async (req, reply) => {
       const { value: own } = await findOwn(deps, req.user.sub, req.params.id);
-      settled(deps, req, await decideOwn(deps, own.id, (change) => cancel(change, now())));
+      settled(
+        deps,
+        req,
+        await decideOwn(deps, req, own.id, (change) => cancel(change, 'user', now())),
+      );
       return reply.status(204).send(null);
     },
   );
@@ -160,12 +200,16 @@ async function findOwn(deps: ApiDeps, sub: string, id: string | undefined) {
   return found;
 }
 
-async function decideOwn(deps: ApiDeps, id: string, rule: Rule): Promise<Decided> {
-  const decided = await deps.changes.decide(id, rule);
+async function decideOwn(
+  deps: ApiDeps,
+  req: FastifyRequest,
+  id: string,
+  rule: Rule,
+): Promise<Decided> {
+  const decided = await deps.changes.decide(id, rule, { cause: causeOf(req, 'user') });
   if (!decided) throw new Problem('not-found');
   return decided;
 }
-type Rule = Parameters<ApiDeps['changes']['decide']>[1];
 
 /** What may send a mail counts for the user, visibly, and for the target address, invisibly. */
 async function withinLimits(

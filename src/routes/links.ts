@@ -16,11 +16,13 @@ import {
   type Verdict,
 } from '../domain/email-change.ts';
 import { changeIdOf, purposeOf } from '../links.ts';
+import { causeOf } from '../plugins/cause.ts';
 import { limitPerIp } from '../plugins/rate-limit.ts';
 import { Problem, refusalProblem } from '../problems.ts';
 import { inspectionSchema, outcomeOf, outcomeSchema, problemSchema } from './views.ts';
 
-const linkBody = z.strictObject({ token: z.string().max(1000).describe('The token of the link.') });
+// No length of its own: what is too long is a wrong token like any other, and the body is bounded.
+const linkBody = z.strictObject({ token: z.string().describe('The token of the link.') });
 const responses = { 200: outcomeSchema, 202: outcomeSchema, '4xx': problemSchema };
 
 export function registerLinks(app: App, deps: ApiDeps): void {
@@ -88,7 +90,7 @@ async function findByToken(
 const RULES: Record<Purpose, (change: EmailChange, now: number) => Verdict> = {
   confirm: (change, now) => agree(change, 'new', now),
   approve: (change, now) => agree(change, 'current', now),
-  cancel,
+  cancel: (change, now) => cancel(change, 'current-mailbox', now),
   undo: requestUndo,
 };
 
@@ -103,11 +105,15 @@ export async function useLink(
   token: string,
 ): Promise<EmailChange> {
   const { change } = await findByToken(deps, token);
-  const decided = await deps.changes.decide(change.id, (recorded) => {
-    // Asked of the record that is decided on: a resend meanwhile has replaced the token.
-    if (purposeOf(token, recorded) !== purpose) throw invalidLink();
-    return RULES[purpose](recorded, deps.now());
-  });
+  const decided = await deps.changes.decide(
+    change.id,
+    (recorded) => {
+      // Asked of the record that is decided on: a resend meanwhile has replaced the token.
+      if (purposeOf(token, recorded) !== purpose) throw invalidLink();
+      return RULES[purpose](recorded, deps.now());
+    },
+    { cause: causeOf(req, purpose === 'confirm' ? 'new-mailbox' : 'current-mailbox') },
+  );
   if (!decided) throw invalidLink();
   if ('change' in decided) {
     announce(deps, decided, req.id);

@@ -1,6 +1,6 @@
 /** What callers see of a change: the JSON shapes of the API, for answers and for OpenAPI. */
 import { z } from 'zod';
-import { awaiting, PURPOSES, STATUSES, type EmailChange } from '../domain/email-change.ts';
+import { awaiting, isOver, PURPOSES, STATUSES, type EmailChange } from '../domain/email-change.ts';
 
 const status = z.enum(STATUSES);
 const time = z.iso.datetime();
@@ -18,6 +18,16 @@ export const changeSchema = z.object({
   committedAt: time.optional(),
   awaiting: z.array(z.enum(['new', 'current'])).optional(),
   undoUntil: time.optional(),
+  waivesAt: time.optional().describe('When the silence of the current mailbox becomes consent.'),
+  canceledBy: z.enum(['user', 'current-mailbox', 'operator', 'undo']).optional(),
+  revocation: z
+    .enum(['pending', 'done', 'unsupported', 'failed'])
+    .optional()
+    .describe('Whether the sessions of the user were ended.'),
+  signInAgain: z
+    .literal(true)
+    .optional()
+    .describe('Auth0 ends the sessions of a user whose address changed: expect a new login.'),
 });
 
 export const inspectionSchema = z.object({
@@ -52,7 +62,7 @@ const iso = (at: number): string => new Date(at).toISOString();
 
 /** A pending change past its time is expired, whether or not a worker has come round to say so. */
 export const statusOf = (change: EmailChange, now: number): EmailChange['status'] =>
-  change.status === 'pending' && now >= change.expiresAt ? 'expired' : change.status;
+  change.status === 'pending' && isOver(change, now) ? 'expired' : change.status;
 
 export function outcomeOf(change: EmailChange, now: number): z.output<typeof outcomeSchema> {
   const current = statusOf(change, now);
@@ -76,5 +86,9 @@ export function viewOf(change: EmailChange, now: number): z.output<typeof change
     ...(change.confirmedAt === undefined ? {} : { confirmedAt: iso(change.confirmedAt) }),
     ...(change.committedAt === undefined ? {} : { committedAt: iso(change.committedAt) }),
     ...(change.status === 'committed' && change.undo ? { undoUntil: iso(change.undo.until) } : {}),
+    ...(change.waivesAt === undefined ? {} : { waivesAt: iso(change.waivesAt) }),
+    ...(change.canceledBy ? { canceledBy: change.canceledBy } : {}),
+    ...(change.revocation ? { revocation: change.revocation } : {}),
+    ...(change.status === 'committed' || change.status === 'undone' ? { signInAgain: true } : {}),
   };
 }

@@ -345,7 +345,7 @@ export function createChangeStore(
     },
 
     /** Tasks that were taken out of the way, oldest first. */
-    parked: (): Promise<string[]> => answered(redis.zrange(keys.parked, 0, -1)),
+    parked: (): Promise<string[]> => answered(redis.zrange(keys.parked, '0', '-1')),
 
     /** Puts a parked task back among the due ones. Says whether it was there. */
     async replay(task: string, now: number): Promise<boolean> {

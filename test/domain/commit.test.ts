@@ -10,7 +10,7 @@ import {
   SOON,
   stepOf,
   T0,
-  UNDO_WINDOW_MS,
+  AFTERMATH,
   written,
   type Situation,
 } from './stories.ts';
@@ -173,7 +173,7 @@ test('the mark that a PATCH may be on its way is set once and gone when the chan
   const writing = written(startWriting(confirmed));
   expect(writing).toEqual({ ...confirmed, writing: true });
   expect(written(startWriting(writing))).toEqual(writing);
-  const committed = written(settle(writing, { committed: [] }, UNDO_WINDOW_MS, SOON));
+  const committed = written(settle(writing, { committed: [] }, AFTERMATH, SOON));
   expect(committed).not.toHaveProperty('writing');
   expect(written(reject(writing, 'email-taken', SOON))).not.toHaveProperty('writing');
 });

@@ -33,7 +33,7 @@ import {
   stepOf,
   T0,
   TIMING,
-  UNDO_WINDOW_MS,
+  AFTERMATH,
   userOf,
   written,
   type Situation,
@@ -198,7 +198,7 @@ const TABLE: Record<string, Row> = {
   },
   cancel: {
     at: SOON,
-    decide: cancel,
+    decide: (change, now) => cancel(change, 'user', now),
     outcomes: {
       canceled: [...PENDING, 'confirmed'],
       'refused: commit-in-progress': ['writing'],
@@ -242,7 +242,7 @@ const TABLE: Record<string, Row> = {
   },
   'the tenant has the new address': {
     at: SOON,
-    decide: (change, now) => settle(change, userOf(change), UNDO_WINDOW_MS, now),
+    decide: (change, now) => settle(change, userOf(change), AFTERMATH, now),
     outcomes: { 'committed → mail.done mail.changed': CONFIRMED, recorded: except(...CONFIRMED) },
   },
   'it can not be': {

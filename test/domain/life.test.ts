@@ -35,17 +35,7 @@ import {
 } from '../../src/domain/email-change.ts';
 import { mailSent, parseMailTask, startMail } from '../../src/domain/mails.ts';
 import { decideUndo, refuseUndo, settleUndo, startUndoing } from '../../src/domain/undo.ts';
-import {
-  ADA,
-  askFor,
-  DAY,
-  LOCK_MS,
-  MINUTE,
-  NOBODY,
-  T0,
-  TIMING,
-  UNDO_WINDOW_MS,
-} from './stories.ts';
+import { ADA, askFor, DAY, LOCK_MS, MINUTE, NOBODY, T0, TIMING, AFTERMATH } from './stories.ts';
 
 const ORIGINAL = 'a@x.test';
 const ADDRESSES = [ORIGINAL, 'b@x.test', 'c@x.test', 'd@x.test'] as const;
@@ -170,15 +160,14 @@ function createWorld() {
       if (run.step === 'read') {
         const decision = decideCommit(change, account);
         if (change.status !== 'confirmed') finish(run, { kind: 'recorded', change });
-        else if (decision.kind === 'settled')
-          finish(run, settle(change, user, UNDO_WINDOW_MS, now));
+        else if (decision.kind === 'settled') finish(run, settle(change, user, AFTERMATH, now));
         else if (decision.kind === 'reject') finish(run, reject(change, decision.reason, now));
         else Object.assign(run, { step: 'start', patch: change.email });
       } else if (run.step === 'start') {
         if (apply(startWriting(change)).kind === 'write') run.step = 'patch';
         else finish(run, { kind: 'recorded', change });
       } else if (run.step === 'patch') send(run, change, luck);
-      else finish(run, settle(change, user, UNDO_WINDOW_MS, now));
+      else finish(run, settle(change, user, AFTERMATH, now));
     },
     undo(run, change, luck) {
       if (run.step === 'read') {
@@ -261,7 +250,7 @@ function createWorld() {
     },
     cancel: (pick: number) => {
       const change = pick % 2 === 0 ? latest() : undefined;
-      if (change) apply(cancel(change, now));
+      if (change) apply(cancel(change, 'user', now));
     },
     undo: (pick: number) => {
       const change = someChange(pick);

@@ -29,7 +29,7 @@ export const AFTER_EXPIRY = T0 + 2 * HOUR;
 export const AFTER_UNDO_WINDOW = T0 + 8 * DAY;
 
 export const TIMING = { linkTtlMs: HOUR, resendAfterMs: MINUTE };
-export const UNDO_WINDOW_MS = 7 * DAY;
+export const AFTERMATH = { undoWindowMs: 7 * DAY, revoke: false };
 export const LOCK_MS = DAY;
 
 export const NOBODY: UserChanges = { committed: [] };
@@ -67,7 +67,7 @@ const both: readonly Side[] = ['new', 'current'];
 const invitedBoth = written(invited({ ...asked, requires: both }, ADA, T0 + SECOND));
 const confirmed = written(agree(invitedNew, 'new', T0 + 2 * SECOND));
 const writing = written(startWriting(confirmed));
-const committed = written(settle(writing, NOBODY, UNDO_WINDOW_MS, T0 + 3 * SECOND));
+const committed = written(settle(writing, NOBODY, AFTERMATH, T0 + 3 * SECOND));
 const undoAsked = written(requestUndo(committed, T0 + 4 * SECOND));
 const undoing = written(startUndoing(undoAsked, [], userOf(undoAsked), T0 + 5 * SECOND));
 
@@ -87,7 +87,7 @@ export const SITUATIONS = {
   superseded: stepOf(
     request(askFor('ada@other.test'), userOf(invitedNew), invitedNew, TIMING, T0 + 2 * SECOND),
   ).changes[1]!,
-  canceled: written(cancel(invitedNew, T0 + 2 * SECOND)),
+  canceled: written(cancel(invitedNew, 'user', T0 + 2 * SECOND)),
   expired: written(expire(invitedNew, invitedNew.expiresAt)),
   rejected: written(reject(confirmed, 'email-taken', T0 + 3 * SECOND)),
 } as const satisfies Record<string, EmailChange>;

@@ -20,7 +20,7 @@ import {
   stepOf,
   T0,
   TIMING,
-  UNDO_WINDOW_MS,
+  AFTERMATH,
   userOf,
   written,
 } from './stories.ts';
@@ -36,7 +36,7 @@ function committedTo(email: string, from: string, user: UserChanges) {
   const asked = stepOf(request(askFor(email), user, undefined, TIMING, T0));
   const pending = written(invited(asked.changes[0]!, ada(from), T0));
   const confirmed = written(agree(pending, 'new', T0));
-  const step = stepOf(settle(confirmed, asked.user!, UNDO_WINDOW_MS, T0));
+  const step = stepOf(settle(confirmed, asked.user!, AFTERMATH, T0));
   return { change: step.changes[0]!, user: step.user! };
 }
 

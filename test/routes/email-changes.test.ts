@@ -4,13 +4,13 @@ import type { ProblemCode } from '../../src/problems.ts';
 import {
   ask,
   askAndReadMail,
-  commitChange,
   comparable,
   confirm,
-  dump,
   expectProblem,
   newUser,
+  quiet,
   send,
+  state,
 } from '../support/wire.ts';
 import { eventually, startWorld, tokenIn, untilStatus, type World } from '../support/world.ts';
 
@@ -195,7 +195,7 @@ describe('bad input', () => {
     const world = await startWorld({ workers: false, env: { RETURN_URLS: RETURN_URLS.join(',') } });
     const { token } = await newUser(world);
     expect((await world.call('GET', `${CHANGES}/current`, { token })).status).toBe(404);
-    const before = await dump(world);
+    const before = await state(world);
 
     for (const [label, { body = '', type, code, pointers }] of Object.entries(BAD)) {
       const wired = await send(world.api, CHANGES, {
@@ -225,7 +225,7 @@ describe('bad input', () => {
       expect(answer.body.errors).toEqual([{ pointer: '#/returnTo', detail: expect.any(String) }]);
     }
 
-    expect(await dump(world)).toEqual(before);
+    expect(await state(world)).toEqual(before);
     expect(world.inbox.attempts).toHaveLength(0);
     expect(world.tenant.calls).toEqual(world.tenant.jwksRequests());
   });
@@ -237,7 +237,7 @@ describe('bad input', () => {
     });
     const { token } = await newUser(world);
     await world.call('GET', `${CHANGES}/current`, { token });
-    const before = await dump(world);
+    const before = await state(world);
     const hostile = [
       '',
       'a',
@@ -293,7 +293,7 @@ describe('bad input', () => {
       // What was sent is not played back.
       if (email.length > 2) expect(answer.text).not.toContain(email);
     }
-    expect(await dump(world)).toEqual(before);
+    expect(await state(world)).toEqual(before);
   });
 
   test('of two fields of one name the last one counts, everywhere alike', async () => {
@@ -312,7 +312,7 @@ describe('bad input', () => {
     const world = await startWorld({ workers: false });
     const { token } = await newUser(world);
     const { body: change } = await ask(world, token, 'a@example.org');
-    const before = await dump(world);
+    const before = await state(world);
     for (const body of [{ email: 'b@example.org' }, [], 'x', 7]) {
       const at = `${CHANGES}/${change.id}`;
       expectProblem(
@@ -324,7 +324,7 @@ describe('bad input', () => {
         'invalid-request',
       );
     }
-    expect(await dump(world)).toEqual(before);
+    expect(await state(world)).toEqual(before);
   });
 });
 
@@ -333,7 +333,7 @@ describe('ownership', () => {
     const world = await startWorld({ workers: false });
     const [owner, other] = [await newUser(world), await newUser(world)];
     const { body: change } = await ask(world, owner.token, 'new@example.org');
-    const before = await dump(world);
+    const before = await state(world);
 
     const unknown = `${change.id.slice(0, -2)}${change.id.endsWith('AA') ? 'AQ' : 'AA'}`;
     const odd = ['x', `${change.id}A`, 'a'.repeat(500), '%2e%2e', `%00${change.id}`, '*', '%7B%7D'];
@@ -360,7 +360,7 @@ describe('ownership', () => {
       'not-found',
     );
     // The look at a foreign id left no trace, and the owner still has the change.
-    expect(await dump(world)).toEqual(before);
+    expect(await state(world)).toEqual(before);
     expect(
       (await world.call('GET', `${CHANGES}/${change.id}`, { token: owner.token })).status,
     ).toBe(200);
@@ -445,14 +445,14 @@ describe('asking again', () => {
     const world = await startWorld();
     const user = await newUser(world);
     const first = await askAndReadMail(world, user, 'New@example.org');
-    await eventually(async () => (await world.redis.zcard(`${world.prefix}:due`)) === 1, 'quiet');
-    const before = await dump(world, /:limit-|:(?:tenant|mail|upkeep):/);
+    await quiet(world);
+    const before = await state(world);
 
     const again = await Promise.all(
       Array.from({ length: 5 }, () => ask(world, user.token, 'New@EXAMPLE.org')),
     );
     for (const { status, body } of again) expect([status, body.id]).toEqual([202, first.id]);
-    expect(await dump(world, /:limit-|:(?:tenant|mail|upkeep):/)).toEqual(before);
+    expect(await state(world)).toEqual(before);
     expect(world.inbox.messages).toHaveLength(2);
     // And the link is still the one.
     expect((await confirm(world, first.confirm)).body).toEqual({ status: 'confirmed' });
@@ -534,7 +534,7 @@ describe('resend', () => {
     const seconds = Number(early.headers.get('retry-after'));
     expect(seconds).toBeGreaterThan(50);
     expect(seconds).toBeLessThanOrEqual(60);
-    expect((await toldBy(world, change.confirm)).inspected.status).toBe(200);
+    expect(world.inbox.messages).toHaveLength(2);
 
     world.pass(seconds * 1000);
     const later = await resend();
@@ -616,7 +616,7 @@ describe('an identity that can never change', () => {
   test('is refused at the door with its reason, and the tenant never hears of it', async () => {
     const world = await startWorld({ workers: false });
     await ask(world, (await newUser(world)).token, 'warm@example.org');
-    const before = await dump(world);
+    const before = await state(world);
     const subs = [
       'google-oauth2|1234567890',
       'apple|000123.abc.456',
@@ -632,7 +632,7 @@ describe('an identity that can never change', () => {
       const answer = await ask(world, await world.token(sub), 'new@example.org');
       expectProblem(answer, 'unsupported-identity', sub);
     }
-    expect(await dump(world)).toEqual(before);
+    expect(await state(world)).toEqual(before);
     expect(world.tenant.calls).toEqual(world.tenant.jwksRequests());
   });
 });

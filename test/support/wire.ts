@@ -4,7 +4,7 @@ import { request, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'nod
 import { connect } from 'node:net';
 import { expect } from 'vitest';
 import { PROBLEMS, type ProblemCode } from '../../src/problems.ts';
-import { tokenIn, untilStatus, type Answer, type World } from './world.ts';
+import { eventually, tokenIn, untilStatus, type Answer, type World } from './world.ts';
 
 export type WireAnswer = { status: number; headers: IncomingHttpHeaders; text: string };
 export type WireCall = {
@@ -65,41 +65,46 @@ export const submit = (
     body: new URLSearchParams({ token }).toString(),
   });
 
-/** Counters of limits, and what BullMQ notes about its queues as such. */
-const NOT_STATE = /:limit-|:(?:tenant|mail|upkeep):(?:meta|stalled-check|events)$/;
-
 /** All that Redis holds of this world, as text by key, whatever its type. */
-export async function dump(
-  { redis, prefix }: World,
-  ignore: RegExp | undefined = NOT_STATE,
-): Promise<Record<string, string>> {
-  const found: Record<string, string> = {};
-  for (const key of (
-    await redis.keys(`*${prefix.slice(prefix.indexOf('{') + 1, -1)}*`)
-  ).toSorted()) {
-    if (ignore?.test(key)) continue;
-    found[key] = JSON.stringify(await readKey(key, await redis.type(key)));
-  }
-  return found;
+export async function dump({ redis, prefix }: World): Promise<Record<string, string>> {
+  const domain = prefix.slice(prefix.indexOf('{') + 1, -1);
+  const keys = (await redis.keys(`*${domain}*`)).toSorted();
+  const entries = keys.map(
+    async (key) => [key, JSON.stringify(await readKey(redis, key))] as const,
+  );
+  return Object.fromEntries(await Promise.all(entries));
+}
 
-  function readKey(key: string, type: string): Promise<unknown> {
-    switch (type) {
-      case 'string':
-        return redis.get(key);
-      case 'hash':
-        return redis.hgetall(key);
-      case 'zset':
-        return redis.zrange(key, 0, -1, 'WITHSCORES');
-      case 'set':
-        return redis.smembers(key);
-      case 'list':
-        return redis.lrange(key, 0, -1);
-      case 'stream':
-        return redis.xrange(key, '-', '+');
-      default:
-        return Promise.resolve(type);
-    }
+async function readKey(redis: World['redis'], key: string): Promise<unknown> {
+  const type = await redis.type(key);
+  switch (type) {
+    case 'string':
+      return redis.get(key);
+    case 'hash':
+      return redis.hgetall(key);
+    case 'zset':
+      return redis.zrangebyscore(key, '-inf', '+inf', 'WITHSCORES');
+    case 'set':
+      return redis.smembers(key);
+    case 'list':
+      return redis.lrange(key, 0, -1);
+    case 'stream':
+      return redis.xrange(key, '-', '+');
+    default:
+      return type;
   }
+}
+
+/** The state of the service itself: no counters of limits, no wake-ups, no empty shells of keys. */
+export async function state(world: World): Promise<Record<string, string>> {
+  const all = Object.entries(await dump(world));
+  return Object.fromEntries(
+    all.filter(
+      ([key, value]) =>
+        !/:limit-|:(?:tenant|mail|upkeep):|:budget$/.test(key) &&
+        !/^("none"|\[\]|\{\})$/.test(value),
+    ),
+  );
 }
 
 /** The answer is this problem, whole and well formed (RFC 9457), and nothing keeps a copy of it. */
@@ -133,6 +138,16 @@ export function comparable(answer: Answer | WireAnswer): unknown {
   const text = answer.text.replace(/"instance":"urn:uuid:[\da-f-]{36}"/, '"instance":"…"');
   return { status: answer.status, headers, text };
 }
+
+/** Waits until the workers have nothing left to do but what lies in the future. */
+export const quiet = (world: World): Promise<true> =>
+  eventually(async () => {
+    const [leases, due] = await Promise.all([
+      world.redis.hlen(`${world.prefix}:leases`),
+      world.redis.zcount(`${world.prefix}:due`, '-inf', world.now()),
+    ]);
+    return leases === 0 && due === 0;
+  }, 'the workers to be done');
 
 let users = 0;
 /** A new user of this world's tenant with a password, and a fresh access token. */

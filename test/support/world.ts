@@ -85,6 +85,10 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const api = await startApi(configs.api, { now, logTo });
   const workers =
     options.workers === false ? undefined : await startWorkers(configs.workers, { now, logTo });
+  // A door that is still looking for its Redis answers 503, and a story would start with that.
+  if (env['REDIS_URL'] === redisUrl)
+    for (const { url } of [api, ...(workers ? [workers] : [])])
+      await eventually(async () => (await fetch(`${url}/readyz`)).ok, `${url} to be ready`);
   const redis = new Redis(redisUrl);
   const prefix = `readdress:{${domain}}`;
 

@@ -15,11 +15,16 @@ import { createTenantBudget } from './tenant-budget.ts';
 /** How long a call may wait for its turn, and until when it may still be sent (epoch ms). */
 export type CallOptions = { maxWaitMs: number; sendBefore?: number };
 
+/** `name` is sent along only when it is to follow the address. */
+export type EmailWrite = { email: string; connection: string; name?: string };
+
 export type ManagementApi = {
   /** `undefined`: the user does not exist. @throws {TenantFault} */
   readUser(sub: string, options: CallOptions): Promise<TenantUser | undefined>;
   /** Writes a verified address. @throws {TenantFault} `doubt` when nobody can say whether it did. */
-  writeEmail(sub: string, email: string, connection: string, options: CallOptions): Promise<void>;
+  writeEmail(sub: string, wish: EmailWrite, options: CallOptions): Promise<void>;
+  /** Ends the user's sessions, and revokes refresh tokens too for `all`. @throws {TenantFault} */
+  revoke(sub: string, what: 'sessions' | 'all', options: CallOptions): Promise<void>;
 };
 
 /** One call, from the first byte out to the last byte in. */
@@ -81,12 +86,13 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
       }
     },
 
-    async writeEmail(sub, email, connection, options) {
+    async writeEmail(sub, { email, connection, name }, options) {
       const patch: Management.UpdateUserRequestContent = {
         email,
         email_verified: true,
         verify_email: false,
         connection,
+        ...(name === undefined ? {} : { name }),
       };
       const user: unknown = await call(
         (users, abortSignal) => users.update(sub, patch, { abortSignal }),
@@ -95,6 +101,15 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
       // A 200 that is not the user, in JSON, with the new address, proves nothing.
       const written = isUser(user, sub) && sameAddress(String(user['email']), email);
       if (!written) throw new TenantFault('doubt', { status: 200 });
+    },
+
+    async revoke(sub, what, options) {
+      await call((users, abortSignal) => users.sessions.delete(sub, { abortSignal }), options);
+      if (what === 'all')
+        await call(
+          (users, abortSignal) => users.refreshToken.delete(sub, { abortSignal }),
+          options,
+        );
     },
   };
 }

@@ -1,0 +1,103 @@
+#!/usr/bin/env node
+/**
+ * `readdress`: what an operator does by hand. Reads the settings that both processes share, talks
+ * to Redis alone, and prints JSON lines.
+ */
+import { announce } from './announce.ts';
+import { readSharedConfig, type Config } from './config.ts';
+import { closeDeps, openDeps, type Deps } from './deps.ts';
+import { cancel } from './domain/email-change.ts';
+import { exitOnBadConfig } from './exit.ts';
+import { isChangeId } from './links.ts';
+import { createLog } from './log.ts';
+
+const USAGE = `readdress: what an operator does by hand
+
+  readdress cancel <id>        withdraws an open change; its links then say so
+  readdress audit [count]      the newest lines of the audit trail, oldest first (default 100)
+  readdress parked             tasks that were taken out of the way
+  readdress replay <task>|all  puts parked tasks back among the due ones
+
+Reads REDIS_URL, SEALING_KEYS, AUTH0_DOMAIN and PUBLIC_URL from the environment.
+`;
+
+const print = (value: unknown) => void process.stdout.write(`${JSON.stringify(value)}\n`);
+const fail = (why: string): number => {
+  process.stderr.write(`readdress: ${why}\n`);
+  return 1;
+};
+
+type Command = (deps: Deps, argument: string | undefined) => Promise<number>;
+
+const COMMANDS: Record<string, Command> = {
+  async cancel(deps, id) {
+    if (id === undefined || !isChangeId(id)) return fail('cancel needs the id of a change');
+    const decided = await deps.changes.decide(
+      id,
+      (change) => cancel(change, 'operator', deps.now()),
+      { cause: { actor: 'operator' } },
+    );
+    if (!decided) return fail('there is no such change');
+    if (!('change' in decided)) return fail(`not possible: ${decided.verdict.refusal.code}`);
+    announce(deps, decided);
+    print({ id, status: decided.change.status, canceledBy: decided.change.canceledBy });
+    return 0;
+  },
+  async audit(deps, count = '100') {
+    if (!/^[1-9]\d{0,6}$/.test(count)) return fail('audit takes a number of lines');
+    for (const { at, ...entry } of await deps.changes.readAudit(Number(count)))
+      print({ at: new Date(at).toISOString(), ...entry });
+    return 0;
+  },
+  async parked(deps) {
+    for (const task of await deps.changes.parked()) print({ task });
+    return 0;
+  },
+  async replay(deps, which) {
+    if (which === undefined) return fail('replay needs a task, or all');
+    const parked = await deps.changes.parked();
+    const tasks = which === 'all' ? parked : parked.filter((task) => task === which);
+    if (tasks.length === 0) return fail('there is no such parked task');
+    for (const task of tasks)
+      print({ task, replayed: await deps.changes.replay(task, deps.now()) });
+    return 0;
+  },
+};
+
+async function run(
+  config: Config,
+  command: Command,
+  argument: string | undefined,
+): Promise<number> {
+  const log = createLog({ logLevel: 'error' }, 'cli');
+  const deps = openDeps(config, log);
+  try {
+    await within(5000, new Promise<void>((resolve) => deps.redis.once('ready', () => resolve())));
+    return await command(deps, argument);
+  } catch {
+    return fail('Redis does not answer');
+  } finally {
+    await closeDeps(deps);
+  }
+}
+
+const within = (ms: number, work: Promise<void>): Promise<void> =>
+  Promise.race([
+    work,
+    new Promise<never>((_, reject) => {
+      setTimeout(() => reject(new Error('late')), ms).unref();
+    }),
+  ]);
+
+const [name = '', argument] = process.argv.slice(2);
+const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+if (!command) {
+  process.stderr.write(USAGE);
+  process.exitCode = 64;
+} else {
+  process.exitCode = await run(
+    exitOnBadConfig(() => readSharedConfig()),
+    command,
+    argument,
+  );
+}

@@ -1,0 +1,36 @@
+/**
+ * Ends the user's sessions after a commit (REVOKE) or an undo. Best effort: what came of it is
+ * recorded, and it never fails the change. Auth0 offers it on Enterprise plans only.
+ */
+import { revoked } from '../src/domain/commit.ts';
+import type { Revocation } from '../src/domain/email-change.ts';
+import { TenantFault } from './auth0/faults.ts';
+import type { Outcome, Processor } from './outcome.ts';
+
+const ATTEMPTS = 5;
+
+export const revoke: Processor = async ({ deps, change, name, claim }) => {
+  const done = (revocation: Revocation): Outcome => ({
+    kind: 'done',
+    rule: (latest) => revoked(latest, revocation),
+  });
+  // After an undo everything goes: whoever took the account may hold a refresh token.
+  const what = name === 'revoke.undo' || deps.config.revoke === 'all' ? 'all' : 'sessions';
+  try {
+    await deps.tenant.revoke(change.sub, what, { maxWaitMs: 0 });
+    return done('done');
+  } catch (error) {
+    if (!(error instanceof TenantFault)) throw error;
+    const { kind, answer, retryAfterMs } = error;
+    if (kind === 'busy') return { kind: 'pause', ms: retryAfterMs ?? 500 };
+    if (answer.status === 403 && answer.errorCode !== 'insufficient_scope')
+      return done('unsupported');
+    if (answer.status === 404 && kind === 'refused') return done('unsupported');
+    // The tenant did not grant us this: an operator should know, once, and the change is fine.
+    if (kind === 'configuration' || kind === 'refused' || claim.attempts >= ATTEMPTS) {
+      deps.log.warn({ event: 'revocation.failed', change: change.id, status: answer.status });
+      return done('failed');
+    }
+    return { kind: 'later', why: error.message };
+  }
+};

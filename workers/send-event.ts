@@ -1,0 +1,85 @@
+/**
+ * Tells the operator's systems of one transition, by the Standard Webhooks specification
+ * (standardwebhooks.com): signed, at least once, the id being the same for every attempt.
+ */
+import { createHmac } from 'node:crypto';
+import { STATUSES, type EmailChange, type Status } from '../src/domain/email-change.ts';
+import { recorded } from '../src/domain/email-change.ts';
+import type { WorkerConfig } from '../src/config.ts';
+import type { Processor } from './outcome.ts';
+
+const TIMEOUT_MS = 10_000;
+/** Seconds between attempts, about three days in all; then it is parked, to be replayed by hand. */
+const SCHEDULE_S = [5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400, 86_400];
+
+export const sendEvent: Processor = async ({ deps, change, name, claim }) => {
+  const { config, now } = deps;
+  const status = name.slice('event.'.length);
+  if (config.webhookUrl === undefined || !isStatus(status)) return { kind: 'done', rule: recorded };
+  const id = `${change.id}.${status}`;
+  const body = JSON.stringify(eventOf(config, change, status));
+  const timestamp = String(Math.floor(now() / 1000));
+  const answered = await fetch(config.webhookUrl, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      'webhook-id': id,
+      'webhook-timestamp': timestamp,
+      'webhook-signature': signatures(config, `${id}.${timestamp}.${body}`),
+    },
+    body,
+    redirect: 'error',
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  }).then(
+    async (response) => {
+      await response.body?.cancel();
+      return response.status;
+    },
+    () => 0,
+  );
+  if (answered >= 200 && answered < 300) return { kind: 'done', rule: recorded };
+  const waitS = SCHEDULE_S[claim.attempts - 1];
+  const why = `webhook answered ${answered || 'not at all'}`;
+  // 410 Gone: the receiver asks never to be called again (Standard Webhooks).
+  if (waitS === undefined || answered === 410) return { kind: 'park', why };
+  return { kind: 'later', why, ms: jittered(waitS * 1000, deps.random) };
+};
+
+const isStatus = (text: string): text is Status => STATUSES.some((status) => status === text);
+
+const EVENT_NAMES: Partial<Record<Status, string>> = { pending: 'requested' };
+
+/** The event as it was when it happened; what came later is in later events. */
+function eventOf(config: WorkerConfig, change: EmailChange, status: Status) {
+  const at = {
+    pending: change.requestedAt,
+    confirmed: change.confirmedAt,
+    committed: change.committedAt,
+  };
+  const since = at[status as keyof typeof at] ?? change.closedAt ?? change.requestedAt;
+  const ended = status === change.status;
+  return {
+    type: `email_change.${EVENT_NAMES[status] ?? status}`,
+    timestamp: new Date(since).toISOString(),
+    data: {
+      id: change.id,
+      userId: change.sub,
+      status,
+      ...(ended && change.reason ? { reason: change.reason } : {}),
+      ...(ended && change.canceledBy ? { canceledBy: change.canceledBy } : {}),
+      ...(status === 'committed' || status === 'undone' ? { signInAgain: true } : {}),
+      ...(config.webhookIncludesAddresses
+        ? { email: change.email, previousEmail: change.account?.email }
+        : {}),
+    },
+  };
+}
+
+/** One signature per secret, so that a secret can be rotated without a gap. */
+const signatures = ({ webhookSecrets }: WorkerConfig, content: string): string =>
+  webhookSecrets
+    .map((secret) => `v1,${createHmac('sha256', secret).update(content).digest('base64')}`)
+    .join(' ');
+
+const jittered = (ms: number, random: (bytes: number) => Buffer): number =>
+  Math.round(ms * (0.8 + (0.4 * random(2).readUInt16BE()) / 65_536));
