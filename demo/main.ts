@@ -16,15 +16,32 @@ import { startTenant } from './tenant.ts';
 import { printWelcome } from './welcome.ts';
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
-const closers: (() => Promise<void>)[] = [];
+const closers: (() => Promise<unknown>)[] = [];
+let isEnding = false;
 // First of all, so that a Ctrl-C in the middle of the start ends what has begun.
 closeOnExit(15_000, async (error) => {
+  isEnding = true;
   if (error) say(`The demo broke: ${error.stack ?? error.message}`);
   say('\nEnding everything …');
   for (const close of closers.toReversed()) await close();
   say('Nothing is left behind.');
 });
 
+/** Starts one part of the demo, to be ended with it: at once when it comes up too late. */
+async function begin<T>(start: () => Promise<T>, end: (part: T) => Promise<unknown>): Promise<T> {
+  if (isEnding) await never;
+  const starting = start();
+  closers.push(async () => end(await starting));
+  const part = await starting.catch((error: unknown) => {
+    closers.pop(); // What never came up needs no end.
+    throw error;
+  });
+  if (isEnding) await never;
+  return part;
+}
+const never = new Promise<never>(() => {});
+
+// Not by `begin`: it may have to install one first, and whenever we exit it goes with us.
 const redis = await startRedis({ say });
 closers.push(() => redis.stop());
 const [apiPort, tenantPort, deskPort, inboxPort] = [
@@ -34,21 +51,29 @@ const [apiPort, tenantPort, deskPort, inboxPort] = [
   await freePort(8025),
 ];
 const desk = `http://localhost:${deskPort}`;
-const tenant = await startTenant({
-  port: tenantPort,
-  authTimeClaim: 'https://readdress/auth_time',
-  amrClaim: 'https://readdress/amr',
-  spa: { redirectUris: [`${desk}/`], logoutUris: [`${desk}/`], webOrigins: [desk] },
-});
-closers.push(() => tenant.close());
+const tenant = await begin(
+  () =>
+    startTenant({
+      port: tenantPort,
+      authTimeClaim: 'https://readdress/auth_time',
+      amrClaim: 'https://readdress/amr',
+      spa: { redirectUris: [`${desk}/`], logoutUris: [`${desk}/`], webOrigins: [desk] },
+    }),
+  (part) => part.close(),
+);
 const ada = tenant.addUser({
   email: 'ada@example.com',
   password: 'correct horse',
   email_verified: true,
 });
-const inbox = await startInbox({ httpPort: inboxPort });
-closers.push(() => inbox.close());
-closers.push(await startDesk(tenant, ada.user_id, deskPort));
+const inbox = await begin(
+  () => startInbox({ httpPort: inboxPort }),
+  (part) => part.close(),
+);
+await begin(
+  () => startDesk(tenant, ada.user_id, deskPort),
+  (close) => close(),
+);
 
 const config = readBothConfigs({
   REDIS_URL: redis.url,
@@ -72,13 +97,15 @@ const config = readBothConfigs({
   ...inherited('CONFIRMATION', 'LINK_STYLE', 'LINK_TTL', 'UNDO_WINDOW', 'MAX_AUTH_AGE'),
 });
 const logTo = { write: tell };
-const workers = await startWorkers(config.workers, { logTo });
-closers.push(
-  () => forgetDemo(redis.url, workers.deps.prefix),
-  () => workers.close(),
+closers.push(() => forgetDemo(redis.url, `readdress:{${config.api.tenant}}`));
+await begin(
+  () => startWorkers(config.workers, { logTo }),
+  (part) => part.close(),
 );
-const api = await startApi(config.api, { logTo });
-closers.push(() => api.close());
+await begin(
+  () => startApi(config.api, { logTo }),
+  (part) => part.close(),
+);
 
 printWelcome(say, { api: config.api.publicUrl, desk, tenant: tenant.url, inbox: inbox.url });
 

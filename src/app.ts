@@ -19,6 +19,7 @@ import { registerSecurityHeaders } from './plugins/security-headers.ts';
 import type { Readiness } from './readiness.ts';
 import { registerEmailChanges } from './routes/email-changes.ts';
 import { registerHealth } from './routes/health.ts';
+import { registerLiveStatus } from './routes/live-status.ts';
 import { registerLinks } from './routes/links.ts';
 import { registerPages } from './routes/pages.ts';
 
@@ -60,6 +61,7 @@ export async function buildApp(deps: ApiDeps, readiness: Readiness): Promise<App
   app.register(async (api: App) => {
     registerHealth(api, readiness);
     registerEmailChanges(api, deps);
+    registerLiveStatus(api, deps);
     registerLinks(api, deps);
   });
   // Apart, since forms are taken here and nowhere else.

@@ -1,8 +1,7 @@
 /** A Redis server of our own on loopback, with the persistence and eviction policy we demand. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findOnPath } from './path.ts';
@@ -89,10 +88,17 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
 export async function spawnRedis(options: SpawnRedisOptions = {}): Promise<SpawnedRedis> {
   const binary = options.binary ?? findOnPath(BINARIES);
   if (binary === undefined) throw new Error(`Found neither ${BINARIES.join(' nor ')} on the PATH.`);
-  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'readdress-redis-')));
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'readdress-redis-'));
   const removeDir = () => {
     if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
   };
+  let server: ChildProcess | undefined;
+  // From here on, so that nothing stays when we exit in the middle of the start.
+  const killAndRemove = () => {
+    server?.kill('SIGKILL');
+    removeDir();
+  };
+  process.once('exit', killAndRemove);
   const attempts = options.port === undefined ? PORT_ATTEMPTS : 1;
 
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
@@ -100,18 +106,13 @@ export async function spawnRedis(options: SpawnRedisOptions = {}): Promise<Spawn
     const args = serverArguments(port, dir, options.appendfsync ?? 'everysec');
     const child = spawnDetached(binary, args);
     const { pid } = child;
+    server = child;
+    if (pid !== undefined) child.once('exit', watchOver(pid, options.dir === undefined ? dir : ''));
     // Another server can have taken the port in between: then ours has ended, and we try another.
     if (pid === undefined || !(await isReady(child, port, { timeoutMs: READY_TIMEOUT_MS, pid }))) {
       await end(child, 'SIGKILL');
       continue;
     }
-    const unwatch = watchOver(pid, options.dir === undefined ? dir : '');
-    const killAndRemove = () => {
-      child.kill('SIGKILL');
-      removeDir();
-    };
-    process.once('exit', killAndRemove);
-    child.once('exit', unwatch);
     return {
       url: `redis://127.0.0.1:${port}`,
       pid,
@@ -125,6 +126,7 @@ export async function spawnRedis(options: SpawnRedisOptions = {}): Promise<Spawn
       },
     };
   }
+  process.off('exit', killAndRemove);
   removeDir();
   throw new Error(`${binary} did not start on a loopback port.`);
 }

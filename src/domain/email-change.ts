@@ -254,7 +254,7 @@ const confirmed = (change: EmailChange, now: number): Step =>
 function waiting(change: EmailChange, waiverMs: number, now: number): Step {
   const waivesAt = now + waiverMs;
   const reminders = [1, 2].map((n) =>
-    taskOf(change, `mail.reminder.${n}`, now + (waiverMs * n) / 3),
+    taskOf(change, `mail.reminder.${n}`, now + Math.round((waiverMs * n) / 3)),
   );
   return write(
     { ...change, waivesAt, expiresAt: waivesAt },

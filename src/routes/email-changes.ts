@@ -11,13 +11,14 @@ import {
   tryCode,
   type EmailChange,
 } from '../domain/email-change.ts';
-import { createChangeId, isChangeId, isConfirmationCode } from '../links.ts';
+import { createChangeId, isConfirmationCode } from '../links.ts';
 import { matchLocale } from '../locales/messages.ts';
 import { authenticate, requiredSides, requireFreshLogin } from '../plugins/authenticate.ts';
 import { causeOf } from '../plugins/cause.ts';
 import { enforce, limitPerIp } from '../plugins/rate-limit.ts';
 import { Problem, PROBLEMS, refusalProblem } from '../problems.ts';
 import type { Decided, Found, Rule } from '../store/changes.ts';
+import { findOwn } from './own-change.ts';
 import { changeSchema, problemSchema, viewOf } from './views.ts';
 
 const requestBody = z.strictObject({
@@ -191,13 +192,6 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
       return reply.status(204).send(null);
     },
   );
-}
-
-/** The caller's own change. Another user's is as unknown as one that never was. */
-async function findOwn(deps: ApiDeps, sub: string, id: string | undefined) {
-  const found = id !== undefined && isChangeId(id) ? await deps.changes.findChange(id) : undefined;
-  if (found?.value.sub !== sub) throw new Problem('not-found');
-  return found;
 }
 
 async function decideOwn(

@@ -26,6 +26,7 @@ export const T0 = Date.UTC(2026, 10, 22);
 export const SOON = T0 + 10 * SECOND;
 export const AFTER_COOLDOWN = T0 + 2 * MINUTE;
 export const AFTER_EXPIRY = T0 + 2 * HOUR;
+/** Also after a silent mailbox could object. */
 export const AFTER_UNDO_WINDOW = T0 + 8 * DAY;
 
 export const TIMING = { linkTtlMs: HOUR, resendAfterMs: MINUTE };
@@ -65,6 +66,8 @@ const asked = written(request(askFor(NEW), NOBODY, undefined, TIMING, T0));
 const invitedNew = written(invited(asked, ADA, T0 + SECOND));
 const both: readonly Side[] = ['new', 'current'];
 const invitedBoth = written(invited({ ...asked, requires: both }, ADA, T0 + SECOND));
+const waiverMs = 7 * DAY;
+const invitedWithWaiver: EmailChange = { ...invitedBoth, waiverMs };
 const confirmed = written(agree(invitedNew, 'new', T0 + 2 * SECOND));
 const writing = written(startWriting(confirmed));
 const committed = written(settle(writing, NOBODY, AFTERMATH, T0 + 3 * SECOND));
@@ -77,6 +80,7 @@ export const SITUATIONS = {
   'both invited': invitedBoth,
   'both, new agreed': written(agree(invitedBoth, 'new', T0 + 2 * SECOND)),
   'both, current agreed': written(agree(invitedBoth, 'current', T0 + 2 * SECOND)),
+  'both, current silent': written(agree(invitedWithWaiver, 'new', T0 + 2 * SECOND)),
   confirmed,
   writing,
   committed,

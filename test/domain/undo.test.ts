@@ -96,6 +96,7 @@ describe('after A → B → C', () => {
     ]);
     expect(step.tasks.map((task) => [task.change, task.name])).toEqual([
       [first.id, 'mail.restored'],
+      [first.id, 'revoke.undo'],
       [first.id, 'mail.undone'],
       [second.id, 'mail.undone'],
     ]);
@@ -122,6 +123,7 @@ describe('after A → B → C', () => {
     const step = stepOf(settleUndo(first, [bToA.change], bToA.user, LOCK_MS, SOON));
     expect(step.tasks.map((task) => [task.change, task.name])).toEqual([
       [first.id, 'mail.restored'],
+      [first.id, 'revoke.undo'],
       [first.id, 'mail.undone'],
     ]);
   });
@@ -135,7 +137,7 @@ describe('one PATCH of a user at a time', () => {
     const step = stepOf(startUndoing(first, [bToC.change, open], user, SOON));
     expect(step.changes).toEqual([
       { ...first, writing: true },
-      { ...open, status: 'canceled', closedAt: SOON },
+      { ...open, status: 'canceled', closedAt: SOON, canceledBy: 'undo' },
     ]);
     expect(startWriting(step.changes[1]!).kind).toBe('recorded');
   });

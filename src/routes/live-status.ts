@@ -1,0 +1,105 @@
+/**
+ * An email change followed live (Server-Sent Events, WHATWG HTML §9.2): the present state at once,
+ * then every transition until it is closed, whichever process it happens in.
+ */
+import { PassThrough } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { ApiDeps, App } from '../api-deps.ts';
+import { isOpen, undoUnderWay, type EmailChange } from '../domain/email-change.ts';
+import { authenticate } from '../plugins/authenticate.ts';
+import { Problem } from '../problems.ts';
+import type { Found } from '../store/changes.ts';
+import { findOwn } from './own-change.ts';
+import { viewOf } from './views.ts';
+
+const HEARTBEAT_MS = 10_000;
+/** A page, a second tab, a phone; more is a leak in the app. */
+const STREAMS_PER_USER = 6;
+
+export function registerLiveStatus(app: App, deps: ApiDeps): void {
+  const { config } = deps;
+  const open = new Set<PassThrough>();
+  const perUser = new Map<string, number>();
+  const heartbeat = setInterval(() => {
+    for (const stream of open) stream.write(': still here\n\n');
+  }, HEARTBEAT_MS).unref();
+
+  // app.close() waits for open answers: tell their readers to come back elsewhere, and end them.
+  app.addHook('preClose', async () => {
+    clearInterval(heartbeat);
+    for (const stream of open) stream.end('retry: 1000\nevent: reconnect\ndata: {}\n\n');
+  });
+
+  app.get(
+    '/v1/email-changes/:id/events',
+    {
+      onRequest: authenticate(config),
+      schema: {
+        security: [{ accessToken: [config.requiredScope] }],
+        tags: ['email changes'],
+        params: z.object({ id: z.string() }),
+        produces: ['text/event-stream'],
+      },
+    },
+    async (req, reply) => {
+      const { sub } = req.user;
+      const found = await findOwn(deps, sub, req.params.id);
+      const streams = perUser.get(sub) ?? 0;
+      if (streams >= STREAMS_PER_USER)
+        throw new Problem('too-many-requests', { headers: { 'retry-after': '10' } });
+      perUser.set(sub, streams + 1);
+
+      const stream = new PassThrough();
+      open.add(stream);
+      const stopFollowing = follow(deps, found, stream);
+      const tokenEnd = endWithToken(req, deps.now(), stream);
+      reply.raw.on('close', () => {
+        stopFollowing();
+        clearTimeout(tokenEnd);
+        open.delete(stream);
+        const left = (perUser.get(sub) ?? 1) - 1;
+        if (left > 0) perUser.set(sub, left);
+        else perUser.delete(sub);
+      });
+      return reply
+        .type('text/event-stream; charset=utf-8')
+        .header('x-accel-buffering', 'no')
+        .send(stream);
+    },
+  );
+}
+
+/** Writes the change now and after every write to it; ends with the change. Returns the way to stop. */
+function follow(deps: ApiDeps, found: Found<EmailChange>, stream: PassThrough): () => void {
+  let shown = { version: 0, view: '' };
+  const show = ({ value, version }: Found<EmailChange>) => {
+    const view = JSON.stringify(viewOf(value, deps.now()));
+    if (version <= shown.version || view === shown.view || stream.writableEnded) return;
+    shown = { version, view };
+    stream.write(`id: ${version}\nevent: change\ndata: ${view}\n\n`);
+    if (!isOpen(value) && !undoUnderWay(value)) stream.end();
+  };
+  const look = () => {
+    deps.changes.findChange(found.value.id).then(
+      (latest) => (latest ? show(latest) : stream.end()),
+      // Redis is away: the listener is called again when it is back.
+      () => undefined,
+    );
+  };
+  const stop = deps.transitions.listen(found.value.id, look);
+  show(found);
+  // Between the read and the subscription something may have happened.
+  look();
+  return stop;
+}
+
+/** A stream is as good as the token that opened it. */
+function endWithToken(req: FastifyRequest, now: number, stream: PassThrough): NodeJS.Timeout {
+  const exp = req.user['exp'];
+  const leftMs = typeof exp === 'number' ? exp * 1000 - now : 0;
+  return setTimeout(
+    () => stream.end('event: reconnect\ndata: {}\n\n'),
+    Math.min(Math.max(leftMs, 1000), 2 ** 31 - 1),
+  );
+}
