@@ -20,7 +20,7 @@ Ctrl-C ends everything. What happens shows below.
 }
 
 /** The story as shell lines, each standing alone. */
-export const walk = ({ api, desk, inbox }: Places): string => `\
+const walk = ({ api, desk, inbox }: Places): string => `\
   # Ada's app asks for a new address, with the token of a login that just happened.
   TOKEN=$(curl -s ${desk}/token)
   NEW="ada.$RANDOM@example.org"

@@ -19,6 +19,7 @@ export const commit: Processor = (run) =>
     const decision = decideCommit(change, user);
     if (decision.kind === 'settled') return settled(run);
     if (decision.kind === 'reject') return rejected(run, decision.reason);
+    if (overdue) return rejected(run, 'deadline-passed');
     return writeOnce(run, wishFor(deps, user, change.email), {
       start: () => run.hold(startWriting),
       settled,

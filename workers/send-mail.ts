@@ -13,7 +13,7 @@ import {
   startMail,
   type Template,
 } from '../src/domain/mails.ts';
-import { linkToken, linkUrl } from '../src/links.ts';
+import { confirmationCode, linkToken, linkUrl } from '../src/links.ts';
 import { matchLocale } from '../src/locales/messages.ts';
 import { renderMail, type MailFacts } from '../src/mail/render.ts';
 import type { WorkerConfig } from '../src/config.ts';
@@ -87,6 +87,10 @@ function compose(
     links: byPurpose((purpose) => linkUrl(config, change, purpose)),
     codes: byPurpose((purpose) => linkToken(change, purpose)),
     expiresAt: change.expiresAt,
+    ...(change.waivesAt === undefined ? {} : { waivesAt: change.waivesAt }),
+    ...(config.codeOn && template === 'confirm'
+      ? { typedCode: confirmationCode(change).replace(/^(.{4})/, '$1 ') }
+      : {}),
     ...(change.undo ? { undoUntil: change.undo.until } : {}),
     ...(change.reason ? { reason: change.reason } : {}),
     ...(config.passwordResetUrl ? { passwordResetUrl: config.passwordResetUrl } : {}),

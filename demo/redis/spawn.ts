@@ -90,7 +90,7 @@ export async function spawnRedis(options: SpawnRedisOptions = {}): Promise<Spawn
   if (binary === undefined) throw new Error(`Found neither ${BINARIES.join(' nor ')} on the PATH.`);
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'readdress-redis-'));
   const removeDir = () => {
-    if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
+    if (options.dir === undefined) rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
   };
   let server: ChildProcess | undefined;
   // From here on, so that nothing stays when we exit in the middle of the start.

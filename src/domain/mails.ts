@@ -26,6 +26,12 @@ export const MAILS = {
     links: ['approve', 'cancel'],
     wanted: (change) => change.status === 'pending',
   },
+  // Sent on the way to the moment when silence becomes consent.
+  reminder: {
+    to: 'current',
+    links: ['approve', 'cancel'],
+    wanted: (change) => change.status === 'pending' && change.agreed.current === undefined,
+  },
   done: { to: 'new', links: [], wanted: (change) => change.status === 'committed' },
   changed: { to: 'current', links: ['undo'], wanted: (change) => change.status === 'committed' },
   failed: { to: 'new', links: [], wanted: (change) => change.status === 'rejected' },

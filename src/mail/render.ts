@@ -31,12 +31,17 @@ export type MailFacts = {
   /** Epoch ms. */
   expiresAt: number;
   undoUntil?: number;
+  /** When the silence of the current mailbox becomes consent. */
+  waivesAt?: number;
+  /** Eight digits for the signed-in app, in two groups. */
+  typedCode?: string;
   reason?: Reason;
   passwordResetUrl?: string;
 };
 export type Mail = { subject: string; text: string; html: string };
 
-type Fact = 'account' | 'current' | 'previous' | 'new' | 'validUntil' | 'undoUntil';
+type Time = 'validUntil' | 'undoUntil' | 'waivesAt';
+type Fact = 'account' | 'current' | 'previous' | 'new' | 'typedCode' | Time;
 type Block =
   | { say: MessageKey; needs?: 'currentEmail' }
   | { list: readonly Fact[] }
@@ -55,7 +60,7 @@ const CONTENT: Record<Template, Content> = {
     subject: 'mail.confirm.subject',
     blocks: [
       { say: 'mail.confirm.intro' },
-      { list: ['account', 'new', 'validUntil'] },
+      { list: ['account', 'new', 'validUntil', 'typedCode'] },
       { say: 'mail.confirm.effect' },
       { act: 'confirm', label: 'mail.confirm.action' },
       { say: 'mail.confirm.ignore' },
@@ -76,6 +81,16 @@ const CONTENT: Record<Template, Content> = {
       { say: 'mail.approve.intro' },
       { list: ['current', 'new', 'validUntil'] },
       { say: 'mail.approve.effect' },
+      { act: 'approve', label: 'mail.approve.action' },
+      ...CANCEL,
+    ],
+  },
+  reminder: {
+    subject: 'mail.reminder.subject',
+    blocks: [
+      { say: 'mail.reminder.intro' },
+      { list: ['current', 'new', 'waivesAt'] },
+      { say: 'mail.reminder.effect' },
       { act: 'approve', label: 'mail.approve.action' },
       ...CANCEL,
     ],
@@ -193,16 +208,20 @@ function rowsOf(list: readonly Fact[], locale: Locale, facts: MailFacts, say: Sa
     new: facts.email,
     validUntil: time(facts.expiresAt),
     undoUntil: time(facts.undoUntil),
+    waivesAt: time(facts.waivesAt),
+    typedCode: facts.typedCode,
   };
   return list.flatMap((fact) => {
     const value = values[fact];
-    const isAddress = fact !== 'validUntil' && fact !== 'undoUntil';
+    const isAddress = !TIMES.includes(fact);
     if (value === undefined) return [];
     return [
       { label: say(`fact.${fact}`), value: isAddress ? plain(value) : value, ltr: isAddress },
     ];
   });
 }
+
+const TIMES: readonly Fact[] = ['validUntil', 'undoUntil', 'waivesAt'] satisfies Time[];
 
 /** An address can neither start a new line in the text part nor turn the direction of what follows. */
 const plain = (address: string): string => address.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '');

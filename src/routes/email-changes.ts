@@ -37,7 +37,7 @@ const requestBody = z.strictObject({
 const codeBody = z.strictObject({
   code: z
     .string()
-    .regex(/^\d{8}$/)
+    .regex(/^\d{4} ?\d{4}$/)
     .describe('The eight digits of the confirmation mail.'),
 });
 const idParams = z.object({ id: z.string() });
@@ -162,7 +162,7 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
       const { value: own } = await findOwn(deps, req.user.sub, req.params.id);
       if (!config.codeOn) throw new Problem('not-found');
       const decided = await decideOwn(deps, req, own.id, (recorded) =>
-        tryCode(recorded, isConfirmationCode(req.body.code, recorded), now()),
+        tryCode(recorded, isConfirmationCode(req.body.code.replace(' ', ''), recorded), now()),
       );
       const change = settled(deps, req, decided);
       if (change.status === 'pending' && change.agreed.new === undefined)

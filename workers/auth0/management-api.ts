@@ -41,25 +41,24 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
       baseUrl: `${config.auth0Url}/api/v2`,
       token: token.value,
       maxRetries: 0,
-      timeoutInSeconds: CALL_TIMEOUT_MS / 1000,
       async fetch(input, init) {
         // The last look before the bytes leave: a process that was asleep must not write now.
         if (sendBefore !== undefined && now() >= sendBefore) throw new SentTooLate();
-        const response = await fetch(input, { ...init, redirect: 'error' });
+        const { response, body } = await fetchWhole(input, init);
         await budget.learn(response.status, response.headers);
-        return response;
+        return new Response(body, { status: response.status, headers: response.headers });
       },
     });
 
   const call = async <T>(
-    use: (users: UsersClient, abortSignal: AbortSignal) => Promise<T>,
+    use: (users: UsersClient) => Promise<T>,
     options: CallOptions,
   ): Promise<T> => {
     for (let again = true; ; again = false) {
       const token = await tokens.get();
       await budget.take(options.maxWaitMs);
       try {
-        return await use(clientFor(token, options), AbortSignal.timeout(CALL_TIMEOUT_MS));
+        return await use(clientFor(token, options));
       } catch (error) {
         const fault = classify(error);
         if (fault.answer.status !== 401) throw fault;
@@ -73,14 +72,13 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
     async readUser(sub, options) {
       try {
         const user: unknown = await call(
-          (users, abortSignal) =>
-            users.get(sub, { fields: FIELDS, include_fields: true }, { abortSignal }),
+          (users) => users.get(sub, { fields: FIELDS, include_fields: true }),
           options,
         );
         return toTenantUser(user, sub);
       } catch (error) {
         if (!(error instanceof TenantFault)) throw error;
-        if (error.answer.status === 404) return undefined;
+        if (error.kind === 'refused' && error.answer.status === 404) return undefined;
         // Reading changes nothing, so there is nothing to doubt.
         throw error.kind === 'doubt' ? new TenantFault('away', { cause: error }) : error;
       }
@@ -94,24 +92,43 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
         connection,
         ...(name === undefined ? {} : { name }),
       };
-      const user: unknown = await call(
-        (users, abortSignal) => users.update(sub, patch, { abortSignal }),
-        options,
-      );
+      const user: unknown = await call((users) => users.update(sub, patch), options);
       // A 200 that is not the user, in JSON, with the new address, proves nothing.
       const written = isUser(user, sub) && sameAddress(String(user['email']), email);
       if (!written) throw new TenantFault('doubt', { status: 200 });
     },
 
     async revoke(sub, what, options) {
-      await call((users, abortSignal) => users.sessions.delete(sub, { abortSignal }), options);
-      if (what === 'all')
-        await call(
-          (users, abortSignal) => users.refreshToken.delete(sub, { abortSignal }),
-          options,
-        );
+      await call((users) => users.sessions.delete(sub), options);
+      if (what === 'all') await call((users) => users.refreshToken.delete(sub), options);
     },
   };
+}
+
+/** Far above any user that Auth0 sends with our FIELDS. */
+const MAX_ANSWER_BYTES = 1_000_000;
+
+/**
+ * One request, and its answer to the last byte, in CALL_TIMEOUT_MS. By a plain timer and not by the
+ * client's combined signals: the garbage collector drops those while a body stalls (Node 20), and
+ * the worker would wait for ever.
+ */
+async function fetchWhole(input: RequestInfo | URL, init: RequestInit | undefined) {
+  const cut = new AbortController();
+  const timer = setTimeout(() => cut.abort(), CALL_TIMEOUT_MS);
+  try {
+    const response = await fetch(input, { ...init, redirect: 'error', signal: cut.signal });
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of response.body ?? []) {
+      size += chunk.length;
+      if (size > MAX_ANSWER_BYTES) throw new Error('the answer is too long');
+      chunks.push(chunk);
+    }
+    return { response, body: size === 0 ? null : Buffer.concat(chunks) };
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 class SentTooLate extends Error {
@@ -128,6 +145,8 @@ function toTenantUser(user: unknown, sub: string): TenantUser {
   const email = text(user['email']);
   const name = text(user['name']);
   const identities = Array.isArray(user['identities']) ? (user['identities'] as unknown[]) : [];
+  if (!identities.every((identity) => typeof identity === 'object' && identity !== null))
+    throw new TenantFault('away', { status: 200 });
   return {
     ...(email === undefined ? {} : { email }),
     ...(name === undefined ? {} : { name }),
@@ -164,7 +183,8 @@ function classify(error: unknown): TenantFault {
   };
   if (status === 429) return new TenantFault('busy', answer);
   if (status === 403) return new TenantFault('configuration', answer);
-  if (status !== undefined && status >= 400 && status < 500 && status !== 408 && status !== 499)
+  // Auth0 says no with a message; anything else is some proxy's page, which decides nothing.
+  if (status !== undefined && status >= 400 && status < 500 && 'message' in answer)
     return new TenantFault('refused', answer);
   return new TenantFault('doubt', answer);
 }
