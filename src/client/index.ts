@@ -49,6 +49,13 @@ export type EmailChange = Outcome & {
   confirmedAt?: string;
   committedAt?: string;
   undoUntil?: string;
+  /** When the silence of the current mailbox becomes consent. */
+  waivesAt?: string;
+  canceledBy?: 'user' | 'current-mailbox' | 'operator' | 'undo';
+  /** Whether the sessions of the user were ended. */
+  revocation?: 'pending' | 'done' | 'unsupported' | 'failed';
+  /** Auth0 ends the sessions of a user whose address changed: expect a new login. */
+  signInAgain?: true;
 };
 
 /** What a link would do, to show before its button is pressed. Other people's addresses are masked. */
@@ -65,6 +72,7 @@ export type ErrorCode =
   | 'invalid-email'
   | 'invalid-return-url'
   | 'invalid-link'
+  | 'invalid-code'
   | 'missing-token'
   | 'invalid-token'
   | 'insufficient-user-authentication'
@@ -252,6 +260,10 @@ export function createEmailChangeClient(options: ClientOptions) {
     /** Mails the confirmation link again; the older link stops working. */
     resend: (id: string, more: CallOptions = {}): Promise<EmailChange> =>
       read('POST', `${pathOf(id)}/resend`, more),
+
+    /** Confirms by the digits of the confirmation mail, where the service has codes switched on. */
+    confirmByCode: (id: string, code: string, more: CallOptions = {}): Promise<EmailChange> =>
+      read('POST', `${pathOf(id)}/confirm`, more, { body: { code: code.replace(/\D/g, '') } }),
 
     /** Withdraws a change that is not committed yet. Twice is harmless. */
     cancel: async (id: string, more: CallOptions = {}): Promise<void> => {

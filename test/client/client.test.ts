@@ -68,6 +68,14 @@ describe('calls', () => {
     expect(service.asked[0]!.headers).not.toHaveProperty('content-type');
   });
 
+  test('a code is sent as its digits, however it was typed', async () => {
+    await connect().confirmByCode('id', ' 1234 5678');
+    expect(service.asked).toMatchObject([
+      { method: 'POST', path: '/v1/email-changes/id/confirm', body: { code: '12345678' } },
+    ]);
+    expect(service.asked[0]!.headers.authorization).toBe('Bearer token-1');
+  });
+
   test('cancel resolves with nothing, from an answer without a body', async () => {
     service.answer((_, response) => response.writeHead(204).end());
     expect(await connect().cancel('id')).toBeUndefined();

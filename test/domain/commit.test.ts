@@ -1,10 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { sameAddress, type TenantUser } from '../../src/domain/account.ts';
-import { decideCommit, invited, reject, settle, startWriting } from '../../src/domain/commit.ts';
+import {
+  decideCommit,
+  invited,
+  reject,
+  revoked,
+  settle,
+  startWriting,
+} from '../../src/domain/commit.ts';
 import type { EmailChange } from '../../src/domain/email-change.ts';
 import {
   ADA,
-  DAY,
   inWords,
   SITUATIONS,
   SOON,
@@ -181,7 +187,9 @@ test('the mark that a PATCH may be on its way is set once and gone when the chan
 describe('a committed change', () => {
   test('is the last of those that can be undone, for as long as the window says', () => {
     const { confirmed } = SITUATIONS;
-    const step = stepOf(settle(confirmed, { latest: confirmed.id, committed: ['a'] }, DAY, SOON));
+    const step = stepOf(
+      settle(confirmed, { latest: confirmed.id, committed: ['a'] }, AFTERMATH, SOON),
+    );
     expect(step.user).toEqual({ latest: confirmed.id, committed: ['a', confirmed.id] });
     expect(step.changes).toEqual([
       {
@@ -189,7 +197,7 @@ describe('a committed change', () => {
         status: 'committed',
         closedAt: SOON,
         committedAt: SOON,
-        undo: { until: SOON + DAY },
+        undo: { until: SOON + AFTERMATH.undoWindowMs },
       },
     ]);
   });
@@ -197,9 +205,20 @@ describe('a committed change', () => {
   test('of an account that had no address promises no undo and tells nobody of it', () => {
     const { confirmed } = SITUATIONS;
     const { email: _, ...account } = confirmed.account!;
-    const verdict = settle({ ...confirmed, account }, { committed: [] }, DAY, SOON);
+    const verdict = settle({ ...confirmed, account }, { committed: [] }, AFTERMATH, SOON);
     expect(inWords(verdict, SOON)).toBe('committed → mail.done');
     expect(written(verdict)).not.toHaveProperty('undo');
+  });
+
+  test('has sessions to end only where that is wanted, and says what came of it', () => {
+    const { confirmed } = SITUATIONS;
+    const verdict = settle(confirmed, { committed: [] }, { ...AFTERMATH, revoke: true }, SOON);
+    expect(inWords(verdict, SOON)).toBe('committed → mail.done mail.changed revoke');
+    expect(written(verdict).revocation).toBe('pending');
+    expect(written(revoked(written(verdict), 'unsupported'))).toEqual({
+      ...written(verdict),
+      revocation: 'unsupported',
+    });
   });
 });
 

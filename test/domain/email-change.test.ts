@@ -4,6 +4,8 @@ import {
   agree,
   awaiting,
   cancel,
+  CODE_TRIES,
+  CODE_TTL_MS,
   expire,
   isOpen,
   KEEP_CLOSED_MS,
@@ -12,6 +14,7 @@ import {
   requestUndo,
   resend,
   STATUSES,
+  tryCode,
   type EmailChange,
   type Verdict,
 } from '../../src/domain/email-change.ts';
@@ -47,13 +50,18 @@ type Row = {
 };
 
 const ALL = Object.keys(SITUATIONS) as Situation[];
-const PENDING = [
+/** Pending for as long as the link lives. */
+const TIMED = [
   'asked',
   'invited',
   'both invited',
   'both, new agreed',
   'both, current agreed',
 ] as const;
+const SILENT = 'both, current silent';
+const PENDING = [...TIMED, SILENT] as const;
+/** The new mailbox has still to agree. */
+const UNPROVEN = ['asked', 'invited', 'both invited', 'both, current agreed'] as const;
 const CONFIRMED = ['confirmed', 'writing'] as const;
 const OPEN = [...PENDING, ...CONFIRMED] as const;
 const COMMITTED = ['committed', 'undo asked', 'undoing', 'undo refused'] as const;
@@ -84,7 +92,7 @@ const TABLE: Record<string, Row> = {
       'pending → (expire)': ['asked'],
       'pending → mail.confirm.2 (expire)': ['invited', 'both, current agreed'],
       'pending → mail.confirm.2 mail.approve.1 (expire)': ['both invited'],
-      'pending → mail.approve.1 (expire)': ['both, new agreed'],
+      'pending → mail.approve.1 (expire)': ['both, new agreed', SILENT],
       'refused: commit-in-progress': [...CONFIRMED, ...UNDER_WAY],
       'pending → invite (expire)': ['committed', 'undo refused', 'undone', ...FAILED],
     },
@@ -93,7 +101,8 @@ const TABLE: Record<string, Row> = {
     at: AFTER_EXPIRY,
     decide: ask(SAME),
     outcomes: {
-      'pending & expired → invite (expire)': PENDING,
+      'pending & expired → invite (expire)': TIMED,
+      'pending → mail.approve.1 (expire)': [SILENT],
       'refused: commit-in-progress': [...CONFIRMED, ...UNDER_WAY],
       'pending → invite (expire)': ['committed', 'undo refused', 'undone', ...FAILED],
     },
@@ -111,7 +120,8 @@ const TABLE: Record<string, Row> = {
     at: AFTER_EXPIRY,
     decide: ask('ada@third.test'),
     outcomes: {
-      'pending & expired → invite (expire)': PENDING,
+      'pending & expired → invite (expire)': TIMED,
+      'pending & superseded → invite (expire)': [SILENT],
       'refused: commit-in-progress': [...CONFIRMED, ...UNDER_WAY],
       'pending → invite (expire)': ['committed', 'undo refused', 'undone', ...FAILED],
     },
@@ -154,7 +164,7 @@ const TABLE: Record<string, Row> = {
       'pending → (expire)': ['asked'],
       'pending → mail.confirm.2 (expire)': ['invited', 'both, current agreed'],
       'pending → mail.confirm.2 mail.approve.1 (expire)': ['both invited'],
-      'pending → mail.approve.1 (expire)': ['both, new agreed'],
+      'pending → mail.approve.1 (expire)': ['both, new agreed', SILENT],
       'refused: commit-in-progress': CONFIRMED,
       recorded: except(...OPEN),
     },
@@ -163,7 +173,8 @@ const TABLE: Record<string, Row> = {
     at: AFTER_EXPIRY,
     decide: (change, now) => resend(change, false, TIMING, now),
     outcomes: {
-      expired: PENDING,
+      expired: TIMED,
+      'pending → mail.approve.1 (expire)': [SILENT],
       'refused: commit-in-progress': CONFIRMED,
       recorded: except(...OPEN),
     },
@@ -181,20 +192,58 @@ const TABLE: Record<string, Row> = {
     at: SOON,
     decide: (change, now) => agree(change, 'current', now),
     outcomes: {
-      'confirmed → commit': ['both, new agreed'],
+      'confirmed → commit': ['both, new agreed', SILENT],
       pending: ['both invited'],
-      recorded: except('both, new agreed', 'both invited'),
+      recorded: except('both, new agreed', SILENT, 'both invited'),
     },
   },
   'agreement of the new mailbox after the link expired': {
     at: AFTER_EXPIRY,
     decide: (change, now) => agree(change, 'new', now),
-    outcomes: { expired: PENDING, recorded: except(...PENDING) },
+    outcomes: { expired: TIMED, recorded: except(...TIMED) },
   },
   'agreement of the current mailbox after the link expired': {
     at: AFTER_EXPIRY,
     decide: (change, now) => agree(change, 'current', now),
-    outcomes: { expired: PENDING, recorded: except(...PENDING) },
+    outcomes: {
+      expired: TIMED,
+      'confirmed → commit': [SILENT],
+      recorded: except(...PENDING),
+    },
+  },
+  'the right code': {
+    at: SOON,
+    decide: (change, now) => tryCode({ ...change, mailedAt: T0 }, true, now),
+    outcomes: {
+      'confirmed → commit': ['asked', 'invited', 'both, current agreed'],
+      pending: ['both invited'],
+      recorded: except(...UNPROVEN),
+    },
+  },
+  'a wrong code': {
+    at: SOON,
+    decide: (change, now) => tryCode({ ...change, mailedAt: T0 }, false, now),
+    outcomes: { pending: UNPROVEN, recorded: except(...UNPROVEN) },
+  },
+  'the right code after too many wrong ones': {
+    at: SOON,
+    decide: (change, now) => tryCode({ ...change, mailedAt: T0, codeTries: CODE_TRIES }, true, now),
+    outcomes: { 'refused: invalid-code': UNPROVEN, recorded: except(...UNPROVEN) },
+  },
+  'the right code before it was mailed': {
+    at: SOON,
+    decide: (change, now) => tryCode(change, true, now),
+    outcomes: { 'refused: invalid-code': UNPROVEN, recorded: except(...UNPROVEN) },
+  },
+  'the right code after its own short life': {
+    at: T0 + CODE_TTL_MS,
+    decide: (change, now) => tryCode({ ...change, mailedAt: T0 }, true, now),
+    outcomes: { 'refused: invalid-code': UNPROVEN, recorded: except(...UNPROVEN) },
+  },
+  'the right code after the link expired': {
+    at: AFTER_EXPIRY,
+    decide: (change, now) => tryCode({ ...change, mailedAt: now }, true, now),
+    outcomes: { expired: UNPROVEN, recorded: except(...UNPROVEN) },
   },
   cancel: {
     at: SOON,
@@ -214,7 +263,16 @@ const TABLE: Record<string, Row> = {
   'expire at the time': {
     at: SITUATIONS.invited.expiresAt,
     decide: expire,
-    outcomes: { expired: PENDING, recorded: except(...PENDING) },
+    outcomes: {
+      expired: TIMED,
+      'pending → (expire)': [SILENT],
+      recorded: except(...PENDING),
+    },
+  },
+  'expire when silence has become consent': {
+    at: AFTER_UNDO_WINDOW,
+    decide: expire,
+    outcomes: { expired: TIMED, 'confirmed → commit': [SILENT], recorded: except(...PENDING) },
   },
   'the account was read': {
     at: SOON,
@@ -250,7 +308,7 @@ const TABLE: Record<string, Row> = {
     decide: (change, now) => reject(change, 'email-taken', now),
     outcomes: {
       rejected: ['asked', 'invited', 'both invited', 'both, current agreed'],
-      'rejected → mail.failed': ['both, new agreed', ...CONFIRMED],
+      'rejected → mail.failed': ['both, new agreed', SILENT, ...CONFIRMED],
       recorded: except(...OPEN),
     },
   },
@@ -273,7 +331,7 @@ const TABLE: Record<string, Row> = {
     at: SOON,
     decide: (change, now) => settleUndo(change, [], userOf(change), LOCK_MS, now),
     outcomes: {
-      'undone → mail.restored mail.undone': UNDER_WAY,
+      'undone → mail.restored revoke.undo mail.undone': UNDER_WAY,
       recorded: except(...UNDER_WAY),
     },
   },
@@ -484,6 +542,62 @@ describe('agree', () => {
     const once = written(agree(SITUATIONS['both invited'], 'new', SOON));
     expect(agree(once, 'new', SOON + 1)).toEqual({ kind: 'recorded', change: once });
     expect(awaiting(once)).toEqual(['current']);
+  });
+});
+
+describe('a current mailbox that stays silent', () => {
+  const silent = SITUATIONS[SILENT];
+  const waiverMs = silent.waiverMs!;
+  const waivesAt = silent.waivesAt!;
+
+  test('is reminded twice, and then the new address alone suffices', () => {
+    const asked = { ...SITUATIONS['both invited'], waiverMs };
+    const step = stepOf(agree(asked, 'new', SOON));
+    expect(step.changes[0]).toMatchObject({ status: 'pending', waivesAt: SOON + waiverMs });
+    expect(step.tasks.map(({ name, at }) => [name, at])).toEqual([
+      ['mail.reminder.1', SOON + waiverMs / 3],
+      ['mail.reminder.2', SOON + (waiverMs * 2) / 3],
+      ['expire', SOON + waiverMs],
+    ]);
+    expect(inWords(expire(silent, waivesAt - 1), waivesAt - 1)).toBe('pending → (expire)');
+    expect(inWords(expire(silent, waivesAt), waivesAt)).toBe('confirmed → commit');
+  });
+
+  test('does not wait for a new mailbox that has not agreed', () => {
+    const asked = { ...SITUATIONS['both invited'], waiverMs };
+    const approved = written(agree(asked, 'current', SOON));
+    expect(approved).not.toHaveProperty('waivesAt');
+    expect(written(expire(asked, AFTER_EXPIRY)).status).toBe('expired');
+  });
+
+  test('has all of its time to object, however often the requester asks again', () => {
+    for (const again of [
+      resend(silent, false, TIMING, AFTER_COOLDOWN),
+      ask(SAME)(silent, AFTER_COOLDOWN),
+    ]) {
+      const change = written(again);
+      expect(change).toMatchObject({ waivesAt, expiresAt: waivesAt });
+      const soon = AFTER_COOLDOWN + TIMING.linkTtlMs;
+      expect(inWords(expire(change, soon), soon)).toBe('pending → (expire)');
+      expect(written(cancel(change, 'current-mailbox', waivesAt - 1)).status).toBe('canceled');
+    }
+  });
+});
+
+describe('a code', () => {
+  const mailed = { ...SITUATIONS.invited, mailedAt: T0 };
+
+  test('can be guessed a few times, each of them counted, until the next resend', () => {
+    let change: EmailChange = mailed;
+    for (let tries = 1; tries <= CODE_TRIES; tries += 1) {
+      change = written(tryCode(change, false, SOON));
+      expect(change.codeTries).toBe(tries);
+    }
+    expect(tryCode(change, true, SOON).kind).toBe('refused');
+    const again = written(resend(change, false, TIMING, AFTER_COOLDOWN));
+    expect(again).not.toHaveProperty('codeTries');
+    // The new code counts from its own mail.
+    expect(tryCode(again, true, AFTER_COOLDOWN).kind).toBe('refused');
   });
 });
 
