@@ -22,6 +22,7 @@ import { registerHealth } from './routes/health.ts';
 import { registerLiveStatus } from './routes/live-status.ts';
 import { registerLinks } from './routes/links.ts';
 import { registerPages } from './routes/pages.ts';
+import { registerWellKnown } from './routes/well-known.ts';
 
 const BODY_LIMIT_BYTES = 16_384;
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -63,6 +64,7 @@ export async function buildApp(deps: ApiDeps, readiness: Readiness): Promise<App
     registerEmailChanges(api, deps);
     registerLiveStatus(api, deps);
     registerLinks(api, deps);
+    registerWellKnown(api, deps);
   });
   // Apart, since forms are taken here and nowhere else.
   app.register(async (pages: App) => registerPages(pages, deps));

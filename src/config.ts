@@ -118,6 +118,29 @@ const webhookSecrets = list.transform((items, ctx) => {
   return z.NEVER;
 });
 
+/** `<team id>.<bundle id>`, comma list. */
+const iosApps = list.refine(
+  (items) => items.every((item) => /^[A-Z0-9]{10}\.[\w.-]+$/.test(item)),
+  'write TEAMID1234.com.example.app',
+);
+
+/** `<package>=<SHA-256 fingerprint>`, comma list; a package may come several times. */
+const androidApps = list.transform((items, ctx) => {
+  const apps = new Map<string, string[]>();
+  for (const item of items) {
+    const [, name, fingerprint] = /^([\w.]+)=((?:[0-9A-F]{2}:){31}[0-9A-F]{2})$/.exec(item) ?? [];
+    if (name === undefined || fingerprint === undefined) {
+      ctx.addIssue({
+        code: 'custom',
+        message: 'write com.example.app=AB:CD:… as keytool prints it',
+      });
+      return z.NEVER;
+    }
+    apps.set(name, [...(apps.get(name) ?? []), fingerprint]);
+  }
+  return [...apps].map(([name, fingerprints]) => ({ package: name, fingerprints }));
+});
+
 const hostname = z
   .string()
   .regex(/^[a-z0-9.-]+(:\d{1,5})?$/i, 'write the tenant domain alone, like tenant.eu.auth0.com');
@@ -184,6 +207,8 @@ const api = z.object({
   LIMIT_IP: limit.prefault('60/1m'),
   LIMIT_LINK: limit.prefault('30/1m'),
   RESEND_AFTER: duration('1s', '24h').prefault('60s'),
+  APP_LINKS_IOS: iosApps.prefault(''),
+  APP_LINKS_ANDROID: androidApps.prefault(''),
   OLD_MAILBOX_WAIT: duration('0s', '30d').prefault('0s'),
 });
 
@@ -288,6 +313,8 @@ const apiConfig = (s: Api) =>
     trustProxy: s.TRUST_PROXY,
     limits: { user: s.LIMIT_USER, address: s.LIMIT_ADDRESS, ip: s.LIMIT_IP, link: s.LIMIT_LINK },
     resendAfterMs: s.RESEND_AFTER,
+    appLinksIos: s.APP_LINKS_IOS,
+    appLinksAndroid: s.APP_LINKS_ANDROID,
     /** 0 = off: without the current mailbox a change under `both` never happens. */
     oldMailboxWaitMs: s.OLD_MAILBOX_WAIT,
   }) as const;

@@ -340,10 +340,13 @@ export function createEmailChangeClient(options: ClientOptions) {
             buffer = events.pop()!;
             for (const event of events) {
               lastEventId = /^id: ?([^\r\n]+)/m.exec(event)?.[1] ?? lastEventId;
-              const change = parse(/^data: ?(.+)/m.exec(event)?.[1] ?? '');
-              if (!change) continue;
+              const change = parse(/^data: ?(.+)/m.exec(event)?.[1] ?? '') as
+                | EmailChange
+                | undefined;
+              // Other events, such as `reconnect`, carry no change.
+              if (!change?.status) continue;
               streams = true;
-              see(change as EmailChange);
+              see(change);
             }
             if (!streams) continue;
             clearTimeout(timer);

@@ -34,7 +34,7 @@ export function registerLiveStatus(app: App, deps: ApiDeps): void {
   app.get(
     '/v1/email-changes/:id/events',
     {
-      onRequest: authenticate(config),
+      onRequest: authenticate(deps),
       schema: {
         security: [{ accessToken: [config.requiredScope] }],
         tags: ['email changes'],

@@ -142,6 +142,19 @@ describe('by stream', () => {
     expect(streams).toBe(2);
   });
 
+  test('a service that shuts down sends its readers elsewhere', async () => {
+    let streams = 0;
+    const { seen, watch } = await watched((_, response) => {
+      streams += 1;
+      const goodbye = 'retry: 1000\nevent: reconnect\ndata: {}\n\n';
+      if (streams === 1) openStream(response).end(eventOf(CHANGE, 'event: change\n') + goodbye);
+      else openStream(response).write(eventOf(COMMITTED, 'event: change\n'));
+    });
+    expect(await watch()).toEqual(COMMITTED);
+    expect(seen).toEqual(['pending', 'committed']);
+    expect(streams).toBe(2);
+  });
+
   test('what is no change of ours in a stream is passed over', async () => {
     const { seen, watch } = await watched((_, response) => {
       openStream(response).write(`data: {"broken\n\ndata:\n\nretry: 5\n\n${eventOf(COMMITTED)}`);

@@ -54,23 +54,27 @@ async function startDemo(): Promise<Demo> {
     },
     files: () => readdirSync(temporary).filter((name) => name.startsWith('readdress')),
     redisPids: () =>
-      spawnSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' })
-        .stdout.split('\n')
-        .map((line) => line.trim().split(/\s+/))
-        .filter(
-          ([, parent, command]) => Number(parent) === pid && /redis|valkey/.test(command ?? ''),
-        )
-        .map(([own]) => Number(own)),
+      processes()
+        .filter(({ parent, command }) => parent === pid && /redis|valkey/.test(command))
+        .map((server) => server.pid),
   };
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+/** Of all processes, what `ps` says: a dead one can stay listed until somebody asks how it ended. */
+function processes() {
+  return spawnSync('ps', ['-eo', 'pid=,ppid=,stat=,args='], { encoding: 'utf8' })
+    .stdout.split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, , state]) => !state?.startsWith('Z'))
+    .map(([pid, parent, , command = '']) => ({
+      pid: Number(pid),
+      parent: Number(parent),
+      command,
+    }));
+}
+
+function isAlive(wanted: number): boolean {
+  return processes().some(({ pid }) => pid === wanted);
 }
 
 async function isOpen(port: number): Promise<boolean> {

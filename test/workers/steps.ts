@@ -12,6 +12,12 @@ import { eventually, tokenIn, type LogLine, type World } from '../support/world.
 
 export const OLD = 'ada@example.com';
 export const NEW = 'ada@example.org';
+export const MAILS_OF_A_COMMIT = [
+  `changed → ${OLD}`,
+  `confirm → ${NEW}`,
+  `done → ${NEW}`,
+  `notice → ${OLD}`,
+];
 
 /** A user who asked for an address: who, with which access token, and which change. */
 export type Asked = { sub: string; token: string; id: string; from: string; to: string };
@@ -84,7 +90,7 @@ export async function startDeployment(
 ): Promise<RunningWorkers> {
   const { workers } = readBothConfigs({ ...world.env, ...env });
   const logTo = { write: (line: string) => void world.logs.push(JSON.parse(line) as LogLine) };
-  const running = await startWorkers(workers, { now: world.now, logTo });
+  const running = await startWorkers(workers, { now: () => world.now(), logTo });
   onTestFinished(() => running.close());
   return running;
 }
@@ -98,7 +104,7 @@ export async function recordOf(world: World, id: string): Promise<EmailChange> {
 
 /** A door of our own to the world's store. */
 export const storeOf = (world: World) =>
-  createChangeStore(world.redis, sealerOf(world), world.prefix);
+  createChangeStore(world.redis, sealerOf(world), world.prefix, { events: false, auditLength: 0 });
 
 export const sealerOf = (world: World) =>
   createSealer(

@@ -1,10 +1,12 @@
-/** Far above anything that Auth0 sends us. */
+import type { ReadableStreamDefaultReader } from 'node:stream/web';
+
+/** Far above anything that Auth0 has to tell us. */
 const MAX_ANSWER_BYTES = 1_000_000;
 
 /**
- * One request and its answer to the last byte, within `timeoutMs`; redirects are errors. An abort
- * signal alone is not enough: once the headers are there, the garbage collector may drop what ties
- * the signal to the body (Node 20 to 24), and a stalled body would hold its worker for ever.
+ * One request and its answer to the last byte, within `timeoutMs`; a redirect is an error. An abort
+ * signal alone is not enough: once the headers are there, the garbage collector may take what ties
+ * the signal to the body (seen with Node 20), and a body that stalls would hold its worker for ever.
  */
 export async function fetchWhole(
   input: string | URL | Request,
@@ -12,23 +14,39 @@ export async function fetchWhole(
   timeoutMs: number,
 ): Promise<Response> {
   const cut = new AbortController();
-  let response: Response | undefined;
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
   });
   const whole = async () => {
-    response = await fetch(input, { ...init, redirect: 'error', signal: cut.signal });
-    const body = await readAll(response);
-    return new Response(body.length === 0 ? null : body, {
-      status: response.status,
-      headers: response.headers,
+    const { status, headers, body } = await fetch(input, {
+      ...init,
+      redirect: 'error',
+      signal: cut.signal,
     });
+    reader = body?.getReader();
+    return new Response(reader && (await readAll(reader)), { status, headers });
   };
   try {
     return await Promise.race([whole(), late]);
   } finally {
     clearTimeout(timer);
     cut.abort();
+    reader?.cancel().catch(() => undefined);
   }
+}
+
+async function readAll(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): Promise<Buffer | undefined> {
+  const chunks: Uint8Array[] = [];
+  for (let size = 0; ;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.length;
+    if (size > MAX_ANSWER_BYTES) throw new Error('the answer is too long');
+    chunks.push(value);
+  }
+  return chunks.length === 0 ? undefined : Buffer.concat(chunks);
 }

@@ -9,6 +9,7 @@ import type { WorkerConfig } from '../../src/config.ts';
 import type { Deps } from '../../src/deps.ts';
 import { sameAddress, type TenantUser } from '../../src/domain/account.ts';
 import { TenantFault } from './faults.ts';
+import { fetchWhole } from './fetch-whole.ts';
 import { createManagementTokens, type ManagementToken } from './management-token.ts';
 import { createTenantBudget } from './tenant-budget.ts';
 
@@ -44,9 +45,9 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
       async fetch(input, init) {
         // The last look before the bytes leave: a process that was asleep must not write now.
         if (sendBefore !== undefined && now() >= sendBefore) throw new SentTooLate();
-        const { response, body } = await fetchWhole(input, init);
+        const response = await fetchWhole(input, init, CALL_TIMEOUT_MS);
         await budget.learn(response.status, response.headers);
-        return new Response(body, { status: response.status, headers: response.headers });
+        return response;
       },
     });
 
@@ -103,32 +104,6 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
       if (what === 'all') await call((users) => users.refreshToken.delete(sub), options);
     },
   };
-}
-
-/** Far above any user that Auth0 sends with our FIELDS. */
-const MAX_ANSWER_BYTES = 1_000_000;
-
-/**
- * One request, and its answer to the last byte, in CALL_TIMEOUT_MS. By a plain timer and not by the
- * client's combined signals: the garbage collector drops those while a body stalls (Node 20), and
- * the worker would wait for ever.
- */
-async function fetchWhole(input: RequestInfo | URL, init: RequestInit | undefined) {
-  const cut = new AbortController();
-  const timer = setTimeout(() => cut.abort(), CALL_TIMEOUT_MS);
-  try {
-    const response = await fetch(input, { ...init, redirect: 'error', signal: cut.signal });
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    for await (const chunk of response.body ?? []) {
-      size += chunk.length;
-      if (size > MAX_ANSWER_BYTES) throw new Error('the answer is too long');
-      chunks.push(chunk);
-    }
-    return { response, body: size === 0 ? null : Buffer.concat(chunks) };
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 class SentTooLate extends Error {

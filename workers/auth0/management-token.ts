@@ -9,6 +9,7 @@ import type { Deps } from '../../src/deps.ts';
 import { SealError } from '../../src/seal.ts';
 import { answered } from '../../src/store/redis.ts';
 import { TenantFault } from './faults.ts';
+import { fetchWhole } from './fetch-whole.ts';
 
 export type ManagementToken = { value: string; expiresAt: number; renewAt: number };
 export type ManagementTokens = {
@@ -117,12 +118,8 @@ async function requestToken(deps: Deps<WorkerConfig>): Promise<ManagementToken> 
     form.set('client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer');
     form.set('client_assertion', clientAssertion(deps, config.credential.key));
   }
-  const answer = await fetch(`${config.auth0Url}/oauth/token`, {
-    method: 'POST',
-    body: form,
-    redirect: 'error',
-    signal: AbortSignal.timeout(FETCH_TIMEOUT_MS),
-  })
+  const url = `${config.auth0Url}/oauth/token`;
+  const answer = await fetchWhole(url, { method: 'POST', body: form }, FETCH_TIMEOUT_MS)
     .then(async (response) => ({ status: response.status, body: await response.text() }))
     .catch((cause: unknown) => {
       throw new TenantFault('away', { cause });

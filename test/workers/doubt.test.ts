@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest';
+import type { FaultAction } from '../../demo/tenant/faults.ts';
+import { eventually, startWorld } from '../support/world.ts';
+import {
+  callsAbout,
+  click,
+  effectivePatches,
+  gate,
+  invite,
+  mailsOf,
+  MAILS_OF_A_COMMIT,
+  recordOf,
+  startDeployment,
+  untilDrained,
+  untilMails,
+  untilStatus,
+} from './steps.ts';
+
+describe('a PATCH whose answer is lost', () => {
+  // What went wrong, and how many PATCH requests it takes: one when it was carried out after all.
+  const LOST: [FaultAction, number][] = [
+    [{ kind: 'executeThenReset' }, 1],
+    [{ kind: 'executeThenHang' }, 1],
+    [{ kind: 'executeThenStatus', status: 500 }, 1],
+    [{ kind: 'halfBody' }, 1],
+    [{ kind: 'slowBody' }, 1],
+    [{ kind: 'reset' }, 2],
+    [{ kind: 'html200' }, 2],
+    [{ kind: 'empty200' }, 2],
+    [{ kind: 'garbage' }, 2],
+    [{ kind: 'redirect' }, 2],
+    [{ kind: 'status', status: 503, body: 'upstream' }, 2],
+  ];
+
+  test('takes effect once and is announced once, however it was lost', async () => {
+    const world = await startWorld();
+    const stories = await Promise.all(
+      LOST.map(async ([fault], number) => {
+        const name = `${fault.kind}-${number}`.toLowerCase();
+        const invited = await invite(world, {
+          email: `${name}@example.com`,
+          to: `${name}@example.org`,
+        });
+        const match = { method: 'PATCH', path: `/api/v2/users/${invited.sub}` };
+        world.tenant.faults.add({ ...fault, match, times: 1 });
+        await click(world, invited.link);
+        return { fault, ...invited };
+      }),
+    );
+    await Promise.all(stories.map((story) => untilStatus(world, story, 'committed', 12_000)));
+    await Promise.all(stories.map((story) => untilMails(world, story, 4)));
+    await untilDrained(world);
+
+    const seen = stories.map(({ fault, sub, id, to }) => ({
+      fault: fault.kind,
+      sent: world.tenant.patches(sub).length,
+      effective: effectivePatches(world, sub).length,
+      holds: world.tenant.user(sub).email === to,
+      mails: mailsOf(world, { id }).length,
+    }));
+    expect(seen).toEqual(
+      LOST.map(([{ kind }, sent]) => ({ fault: kind, sent, effective: 1, holds: true, mails: 4 })),
+    );
+  });
+});
+
+describe('a worker that lost its lease', () => {
+  test('while it was reading writes nothing, neither at the tenant nor in the record', async () => {
+    const world = await startWorld();
+    const invited = await invite(world);
+    const { shut, open } = gate();
+    // Its answer tells of the old address, long after somebody else has written the new one.
+    const slow = world.tenant.faults.add({ kind: 'executeThenHold', until: shut, times: 1 });
+    await click(world, invited.link);
+    await slow.struck;
+    world.pass(26_000);
+    await startDeployment(world);
+    await untilStatus(world, invited, 'committed');
+    world.tenant.updateUser(invited.sub, { email: 'newer@example.com' });
+    open();
+    await eventually(() => world.logs.some(({ event }) => event === 'task.stale'));
+    await untilDrained(world);
+    expect(world.tenant.patches()).toHaveLength(1);
+    expect(world.tenant.user(invited.sub).email).toBe('newer@example.com');
+    expect((await recordOf(world, invited.id)).status).toBe('committed');
+    expect(mailsOf(world, invited)).toEqual(MAILS_OF_A_COMMIT);
+  });
+
+  test('while its PATCH was under way does not settle what another one has settled', async () => {
+    const world = await startWorld();
+    const invited = await invite(world);
+    const { shut, open } = gate();
+    const match = { method: 'PATCH' };
+    const slow = world.tenant.faults.add({ kind: 'executeThenHold', until: shut, match, times: 1 });
+    await click(world, invited.link);
+    await slow.struck;
+    world.pass(26_000);
+    await startDeployment(world);
+    await untilStatus(world, invited, 'committed');
+    open();
+    await eventually(() => world.logs.some(({ event }) => event === 'task.stale'));
+    await untilMails(world, invited, 4);
+    await untilDrained(world);
+    expect(callsAbout(world, invited.sub)).toEqual(['GET 200', 'GET 200', 'PATCH 200', 'GET 200']);
+    expect(mailsOf(world, invited)).toEqual(MAILS_OF_A_COMMIT);
+  });
+
+  test('was asleep with the PATCH in its hand does not send it any more', async () => {
+    // One call a second, so that the PATCH has to wait for its turn while the time passes.
+    const world = await startWorld({ env: { AUTH0_RATE: '1' } });
+    const invited = await invite(world);
+    await untilMails(world, invited, 2);
+    await click(world, invited.link);
+    await eventually(async () => (await recordOf(world, invited.id)).writing);
+    world.pass(19_000);
+    await eventually(() => world.logs.some(({ event }) => event === 'task.later'));
+    expect(world.tenant.patches()).toEqual([]);
+    expect(await recordOf(world, invited.id)).not.toHaveProperty('writing');
+    await untilStatus(world, invited, 'committed');
+    expect(callsAbout(world, invited.sub)).toEqual(['GET 200', 'GET 200', 'GET 200', 'PATCH 200']);
+  });
+});
