@@ -1,36 +1,73 @@
 /**
- * The app's side of the demo, for curl: a token as the app would hold it after a login, and the
- * account as an administrator would see it.
+ * The app's side of the demo: a single-page app, a page that plays its native sister, and for curl
+ * a token as the app would hold it after a login, and the account as an administrator sees it.
  */
 import type { ServerResponse } from 'node:http';
+import type { Inbox } from './inbox.ts';
+import { newestLinks } from './desk/links.ts';
+import { findModule } from './desk/modules.ts';
+import { readPage } from './desk/pages.ts';
 import { listenOnLoopback } from './loopback.ts';
 import type { Tenant } from './tenant.ts';
 
-/** Starts the desk for one user; returns the way to end it. */
-export async function startDesk(
-  tenant: Tenant,
-  sub: string,
-  port: number,
-): Promise<() => Promise<void>> {
-  const answer = (res: ServerResponse, type: string, body: string) =>
-    void res.writeHead(200, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
+export interface DeskOptions {
+  tenant: Tenant;
+  inbox: Inbox;
+  /** Where the API is. */
+  api: string;
+  /** Whose token and account it shows. */
+  sub: string;
+  port: number;
+}
 
-  const server = await listenOnLoopback((req, res) => {
-    switch (req.url) {
+/** Starts the desk; returns the way to end it. */
+export async function startDesk(options: DeskOptions): Promise<() => Promise<void>> {
+  const { tenant, inbox, api, sub, port } = options;
+
+  async function serve(path: string, res: ServerResponse): Promise<void> {
+    const answer = (type: string, body: string, headers: Record<string, string> = {}) =>
+      void res
+        .writeHead(200, {
+          'content-type': `${type}; charset=utf-8`,
+          'cache-control': 'no-store',
+          'x-content-type-options': 'nosniff',
+          'referrer-policy': 'no-referrer',
+          ...headers,
+        })
+        .end(body);
+    const json = (body: unknown) => answer('application/json', `${JSON.stringify(body)}\n`);
+
+    switch (path) {
       case '/token':
-        void freshToken(tenant, sub).then((token) => answer(res, 'text/plain', token));
-        return;
+        return answer('text/plain', await freshToken(tenant, sub));
       case '/account': {
         const { user_id, email, email_verified } = tenant.user(sub);
-        return answer(
-          res,
-          'application/json',
-          `${JSON.stringify({ user_id, email, email_verified })}\n`,
-        );
+        return json({ user_id, email, email_verified });
       }
-      default:
-        res.writeHead(404).end();
+      case '/settings.json':
+        return json({
+          domain: tenant.url,
+          clientId: tenant.spaClientId,
+          audience: tenant.audience,
+          api,
+          inbox: inbox.url,
+        });
+      case '/phone/mails':
+        return json(newestLinks(inbox.messages));
     }
+    const page = await readPage(path, { connect: [api, tenant.url], frame: [tenant.url] });
+    if (page) return answer('text/html', page.html, { 'content-security-policy': page.policy });
+    const module = await findModule(path);
+    if (module) return answer(module.type, module.text);
+    res.writeHead(404).end();
+  }
+
+  const server = await listenOnLoopback((req, res) => {
+    const { pathname } = new URL(req.url ?? '/', 'http://localhost');
+    serve(pathname, res).catch((error: unknown) => {
+      if (!res.headersSent) res.writeHead(500, { 'content-type': 'text/plain' });
+      res.end(`The desk failed: ${String(error)}`);
+    });
   }, port);
   return () => server.close();
 }

@@ -52,6 +52,7 @@ export type Processor = (run: TaskRun) => Promise<Outcome>;
 
 /** A worker that died is replaced when its lease ends; every step of a task fits well within it. */
 export const LEASE_MS = 25_000;
+const TURN_MS = 1000;
 /** A task that fails for no foreseen reason this often is parked where an operator sees it. */
 const MAX_SURPRISES = 20;
 
@@ -120,21 +121,17 @@ async function settleTask(
   requestId: string | undefined,
 ): Promise<void> {
   const { changes, now } = deps;
-  const announced = (decided: Decided | undefined) => decided && announce(deps, decided, requestId);
-  if (outcome.kind === 'done')
-    return announced(
-      await changes.decide(id, outcome.rule, {
-        claim: { ...claim, fate: 'done' },
-        cause: causeOf(outcome),
-      }),
-    );
-  if (outcome.kind === 'done-among')
-    return announced(
-      await changes.decideAmong(id, outcome.rule, {
-        claim: { ...claim, fate: 'done' },
-        cause: causeOf(outcome),
-      }),
-    );
+  if (outcome.kind === 'done' || outcome.kind === 'done-among') {
+    const how = { claim: { ...claim, fate: 'done' as const }, cause: causeOf(outcome) };
+    const decided =
+      outcome.kind === 'done'
+        ? await changes.decide(id, outcome.rule, how)
+        : await changes.decideAmong(id, outcome.rule, how);
+    // Another change of this user has its turn: look again shortly.
+    if (decided?.verdict.kind === 'refused')
+      return changes.release({ ...claim, fate: 'later', at: now() + TURN_MS });
+    return decided && announce(deps, decided, requestId);
+  }
   if (outcome.kind === 'park') return changes.park(claim, now());
   const ms = outcome.ms ?? backoffMs(claim.attempts, deps.random);
   const end = {

@@ -105,6 +105,9 @@ export function notWritten(change: EmailChange): Step | Recorded {
   return write(rest);
 }
 
+/** Undos chain over at most this many changes of one user. */
+const MAX_CHAIN = 50;
+
 /** The tenant has the new address. The previous mailbox keeps the right to undo for a while. */
 export function settle(
   change: EmailChange,
@@ -123,7 +126,7 @@ export function settle(
   return {
     kind: 'write',
     changes: [committed],
-    user: { ...user, committed: [...user.committed, change.id] },
+    user: { ...user, committed: [...user.committed.slice(1 - MAX_CHAIN), change.id] },
     tasks: [
       taskOf(change, 'mail.done', now),
       ...(change.account?.email === undefined ? [] : [taskOf(change, 'mail.changed', now)]),

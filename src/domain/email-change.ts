@@ -282,19 +282,35 @@ export function tryCode(change: EmailChange, right: boolean, now: number): Verdi
 
 /** Withdrawn before the commit: by the user, the current mailbox, or an operator. Twice is harmless. */
 export function cancel(change: EmailChange, by: CanceledBy, now: number): Verdict {
-  if (change.status === 'committed' || change.status === 'undone')
-    return refused({ code: 'already-committed' });
+  if (change.status === 'committed') return refused({ code: 'already-committed' });
   if (!isOpen(change)) return recorded(change);
   // While a PATCH may be on its way nobody can promise that it will not happen.
   if (change.writing) return refused({ code: 'commit-in-progress' });
   return write({ ...close(change, 'canceled', now), canceledBy: by });
 }
 
+/** Silence is consent only of a mailbox that was asked, or that takes no mail. */
+const wasAsked = ({ mails }: EmailChange): boolean =>
+  Object.entries(mails).some(
+    ([name, state]) =>
+      /^mail\.(approve|reminder)\./.test(name) && (state === 'sent' || state === 'failed'),
+  );
+
+function askAgain(change: EmailChange, now: number): Step {
+  const waivesAt = now + Math.ceil((change.waiverMs ?? 0) / 3);
+  return write(
+    { ...change, waivesAt, expiresAt: waivesAt },
+    askTask(change, 'current', now),
+    taskOf(change, 'expire', waivesAt),
+  );
+}
+
 /** Its time has come: silence was consent, or the links are over. Anything but pending has outlived the question. */
 export function expire(change: EmailChange, now: number): Verdict {
   if (change.status !== 'pending') return recorded(change);
   if (now < change.expiresAt) return write(change, taskOf(change, 'expire', change.expiresAt));
-  if (change.waivesAt !== undefined) return confirmed(change, now);
+  if (change.waivesAt !== undefined)
+    return wasAsked(change) ? confirmed(change, now) : askAgain(change, now);
   return write(close(change, 'expired', now));
 }
 

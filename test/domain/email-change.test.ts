@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { invited, notWritten, reject, settle, startWriting } from '../../src/domain/commit.ts';
+import {
+  invited,
+  notWritten,
+  reject,
+  revoked,
+  settle,
+  startWriting,
+} from '../../src/domain/commit.ts';
 import {
   agree,
   awaiting,
@@ -15,6 +22,7 @@ import {
   resend,
   STATUSES,
   tryCode,
+  type CanceledBy,
   type EmailChange,
   type Verdict,
 } from '../../src/domain/email-change.ts';
@@ -62,11 +70,23 @@ const SILENT = 'both, current silent';
 const PENDING = [...TIMED, SILENT] as const;
 /** The new mailbox has still to agree. */
 const UNPROVEN = ['asked', 'invited', 'both invited', 'both, current agreed'] as const;
-const CONFIRMED = ['confirmed', 'writing'] as const;
+/** Agreed by everyone who must, or by silence, and not on its way to the tenant yet. */
+const AGREED = ['confirmed', 'both, all agreed', 'waived'] as const;
+const CONFIRMED = [...AGREED, 'writing'] as const;
 const OPEN = [...PENDING, ...CONFIRMED] as const;
-const COMMITTED = ['committed', 'undo asked', 'undoing', 'undo refused'] as const;
+const UNDOABLE = ['committed', 'waived, committed'] as const;
 const UNDER_WAY = ['undo asked', 'undoing'] as const;
-const FAILED = ['superseded', 'canceled', 'expired', 'rejected'] as const;
+const COMMITTED = [...UNDOABLE, ...UNDER_WAY, 'undo refused'] as const;
+const UNDONE = ['undone', 'waived, undone'] as const;
+const CANCELED = [
+  'canceled',
+  'canceled half-way',
+  'canceled instead of silence',
+  'canceled after the click',
+] as const;
+const FAILED = ['superseded', ...CANCELED, 'expired', 'rejected'] as const;
+/** Nothing stands in the way of a next request. */
+const OVER = [...UNDOABLE, 'undo refused', ...UNDONE, ...FAILED] as const;
 const except = (...these: readonly Situation[]): Situation[] =>
   ALL.filter((situation) => !these.includes(situation));
 
@@ -82,7 +102,7 @@ const TABLE: Record<string, Row> = {
     outcomes: {
       recorded: PENDING,
       'refused: commit-in-progress': [...CONFIRMED, ...UNDER_WAY],
-      'pending → invite (expire)': ['committed', 'undo refused', 'undone', ...FAILED],
+      'pending → invite (expire)': OVER,
     },
   },
   'request of the same address after the cooldown': {
@@ -94,7 +114,7 @@ const TABLE: Record<string, Row> = {
       'pending → mail.confirm.2 mail.approve.1 (expire)': ['both invited'],
       'pending → mail.approve.1 (expire)': ['both, new agreed', SILENT],
       'refused: commit-in-progress': [...CONFIRMED, ...UNDER_WAY],
-      'pending → invite (expire)': ['committed', 'undo refused', 'undone', ...FAILED],
+      'pending → invite (expire)': OVER,
     },
   },
   'request of the same address after the link expired': {
@@ -104,7 +124,7 @@ const TABLE: Record<string, Row> = {
       'pending & expired → invite (expire)': TIMED,
       'pending → mail.approve.1 (expire)': [SILENT],
       'refused: commit-in-progress': [...CONFIRMED, ...UNDER_WAY],
-      'pending → invite (expire)': ['committed', 'undo refused', 'undone', ...FAILED],
+      'pending → invite (expire)': OVER,
     },
   },
   'request of another address': {
@@ -113,7 +133,7 @@ const TABLE: Record<string, Row> = {
     outcomes: {
       'pending & superseded → invite (expire)': PENDING,
       'refused: commit-in-progress': [...CONFIRMED, ...UNDER_WAY],
-      'pending → invite (expire)': ['committed', 'undo refused', 'undone', ...FAILED],
+      'pending → invite (expire)': OVER,
     },
   },
   'request of another address after the link expired': {
@@ -123,7 +143,7 @@ const TABLE: Record<string, Row> = {
       'pending & expired → invite (expire)': TIMED,
       'pending & superseded → invite (expire)': [SILENT],
       'refused: commit-in-progress': [...CONFIRMED, ...UNDER_WAY],
-      'pending → invite (expire)': ['committed', 'undo refused', 'undone', ...FAILED],
+      'pending → invite (expire)': OVER,
     },
   },
   'request while changes are locked after an undo': {
@@ -139,7 +159,7 @@ const TABLE: Record<string, Row> = {
     outcomes: {
       recorded: PENDING,
       'refused: commit-in-progress': [...CONFIRMED, ...UNDER_WAY],
-      'pending → invite (expire)': ['committed', 'undo refused', 'undone', ...FAILED],
+      'pending → invite (expire)': OVER,
     },
   },
   'request while an earlier change is being undone': {
@@ -245,16 +265,15 @@ const TABLE: Record<string, Row> = {
     decide: (change, now) => tryCode({ ...change, mailedAt: now }, true, now),
     outcomes: { expired: UNPROVEN, recorded: except(...UNPROVEN) },
   },
-  cancel: {
-    at: SOON,
-    decide: (change, now) => cancel(change, 'user', now),
-    outcomes: {
-      canceled: [...PENDING, 'confirmed'],
-      'refused: commit-in-progress': ['writing'],
-      'refused: already-committed': [...COMMITTED, 'undone'],
-      recorded: FAILED,
-    },
-  },
+  ...Object.fromEntries(
+    (['user', 'current-mailbox', 'operator'] as const).flatMap((by) => [
+      [`cancel by the ${by}`, canceling(by, SOON, { canceled: [...PENDING, ...AGREED] })],
+      [
+        `cancel by the ${by} after the link expired`,
+        canceling(by, AFTER_EXPIRY, { expired: TIMED, canceled: [SILENT, ...AGREED] }),
+      ],
+    ]),
+  ),
   'expire before the time': {
     at: SOON,
     decide: expire,
@@ -315,7 +334,7 @@ const TABLE: Record<string, Row> = {
   'undo within the window': {
     at: SOON,
     decide: requestUndo,
-    outcomes: { 'committed → undo': ['committed'], recorded: except('committed') },
+    outcomes: { 'committed → undo': UNDOABLE, recorded: except(...UNDOABLE) },
   },
   'undo after the window': {
     at: AFTER_UNDO_WINDOW,
@@ -363,10 +382,23 @@ const TABLE: Record<string, Row> = {
       recorded: except(...PENDING.filter((situation) => situation !== 'both, current agreed')),
     },
   },
+  'start of a reminder': {
+    at: SOON,
+    decide: (change) => startMail(change, 'mail.reminder.1'),
+    outcomes: {
+      pending: PENDING.filter((situation) => situation !== 'both, current agreed'),
+      recorded: except(...PENDING.filter((situation) => situation !== 'both, current agreed')),
+    },
+  },
   'start of the notice': {
     at: SOON,
     decide: (change) => startMail(change, 'mail.notice'),
     outcomes: { pending: PENDING, confirmed: CONFIRMED, recorded: except(...OPEN) },
+  },
+  'what became of the sessions is known': {
+    at: SOON,
+    decide: (change) => revoked(change, 'failed'),
+    outcomes: statusKept(),
   },
   'start of the mail that it is done': {
     at: SOON,
@@ -386,12 +418,12 @@ const TABLE: Record<string, Row> = {
   'start of the mail that it was undone': {
     at: SOON,
     decide: (change) => startMail(change, 'mail.undone'),
-    outcomes: { undone: ['undone'], recorded: except('undone') },
+    outcomes: { undone: UNDONE, recorded: except(...UNDONE) },
   },
   'start of the mail that the address is back': {
     at: SOON,
     decide: (change) => startMail(change, 'mail.restored'),
-    outcomes: { undone: ['undone'], recorded: except('undone') },
+    outcomes: { undone: UNDONE, recorded: except(...UNDONE) },
   },
   'start of a mail that does not exist': {
     at: SOON,
@@ -415,6 +447,19 @@ const TABLE: Record<string, Row> = {
     outcomes: statusKept(),
   },
 };
+
+function canceling(by: CanceledBy, at: number, outcomes: Row['outcomes']): Row {
+  return {
+    at,
+    decide: (change, now) => cancel(change, by, now),
+    outcomes: {
+      ...outcomes,
+      'refused: commit-in-progress': ['writing'],
+      'refused: already-committed': [...COMMITTED, ...UNDONE],
+      recorded: FAILED,
+    },
+  };
+}
 
 function sent(name: string) {
   return (change: EmailChange, now: number) => mailSent(change, name, now);

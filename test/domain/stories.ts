@@ -26,8 +26,8 @@ export const T0 = Date.UTC(2026, 10, 22);
 export const SOON = T0 + 10 * SECOND;
 export const AFTER_COOLDOWN = T0 + 2 * MINUTE;
 export const AFTER_EXPIRY = T0 + 2 * HOUR;
-/** Also after a silent mailbox could object. */
-export const AFTER_UNDO_WINDOW = T0 + 8 * DAY;
+/** Also after a silent mailbox could object, and after the undo window of what it let through. */
+export const AFTER_UNDO_WINDOW = T0 + 15 * DAY;
 
 export const TIMING = { linkTtlMs: HOUR, resendAfterMs: MINUTE };
 export const AFTERMATH = { undoWindowMs: 7 * DAY, revoke: false };
@@ -73,25 +73,39 @@ const writing = written(startWriting(confirmed));
 const committed = written(settle(writing, NOBODY, AFTERMATH, T0 + 3 * SECOND));
 const undoAsked = written(requestUndo(committed, T0 + 4 * SECOND));
 const undoing = written(startUndoing(undoAsked, [], userOf(undoAsked), T0 + 5 * SECOND));
+const newAgreed = written(agree(invitedBoth, 'new', T0 + 2 * SECOND));
+const silent = written(agree(invitedWithWaiver, 'new', T0 + 2 * SECOND));
+const waived = written(expire(silent, silent.expiresAt));
+const waivedCommitted = written(settle(waived, NOBODY, AFTERMATH, silent.expiresAt + SECOND));
+const waivedUndoAsked = written(requestUndo(waivedCommitted, silent.expiresAt + 2 * SECOND));
 
 export const SITUATIONS = {
   asked,
   invited: invitedNew,
   'both invited': invitedBoth,
-  'both, new agreed': written(agree(invitedBoth, 'new', T0 + 2 * SECOND)),
+  'both, new agreed': newAgreed,
   'both, current agreed': written(agree(invitedBoth, 'current', T0 + 2 * SECOND)),
-  'both, current silent': written(agree(invitedWithWaiver, 'new', T0 + 2 * SECOND)),
+  'both, current silent': silent,
   confirmed,
+  'both, all agreed': written(agree(newAgreed, 'current', T0 + 3 * SECOND)),
+  waived,
   writing,
   committed,
+  'waived, committed': waivedCommitted,
   'undo asked': undoAsked,
   undoing,
   'undo refused': written(refuseUndo(undoing, 'address-drifted', userOf(undoing))),
   undone: written(settleUndo(undoing, [], userOf(undoing), LOCK_MS, T0 + 6 * SECOND)),
+  'waived, undone': written(
+    settleUndo(waivedUndoAsked, [], userOf(waivedUndoAsked), LOCK_MS, silent.expiresAt + 3 * SECOND),
+  ),
   superseded: stepOf(
     request(askFor('ada@other.test'), userOf(invitedNew), invitedNew, TIMING, T0 + 2 * SECOND),
   ).changes[1]!,
   canceled: written(cancel(invitedNew, 'user', T0 + 2 * SECOND)),
+  'canceled half-way': written(cancel(newAgreed, 'current-mailbox', T0 + 3 * SECOND)),
+  'canceled instead of silence': written(cancel(silent, 'current-mailbox', T0 + 3 * SECOND)),
+  'canceled after the click': written(cancel(confirmed, 'operator', T0 + 3 * SECOND)),
   expired: written(expire(invitedNew, invitedNew.expiresAt)),
   rejected: written(reject(confirmed, 'email-taken', T0 + 3 * SECOND)),
 } as const satisfies Record<string, EmailChange>;

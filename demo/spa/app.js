@@ -1,0 +1,111 @@
+/** The app: logs in with Auth0's SDK, shows the account, and hands the change to its card. */
+import { createAuth0Client } from '@auth0/auth0-spa-js';
+import { createEmailChangeClient } from 'readdress/client';
+import { createChangeCard } from '/change.js';
+
+const byId = (id) => document.getElementById(id);
+const home = `${location.origin}/`;
+/** Survives the reload after a login; the tab alone knows it. */
+const NEW_ADDRESS = 'new-address';
+
+const settings = await (await fetch('/settings.json')).json();
+byId('inbox').href = settings.inbox;
+
+const auth0 = await createAuth0Client({
+  domain: settings.domain,
+  clientId: settings.clientId,
+  useRefreshTokens: true,
+  useRefreshTokensFallback: true, // After a reload: the refresh token lives in memory only.
+  authorizationParams: {
+    audience: settings.audience,
+    scope: 'openid profile email change:email',
+    redirect_uri: home,
+  },
+});
+
+function logIn(appState, parameters) {
+  return auth0.loginWithRedirect({ appState, authorizationParams: parameters });
+}
+
+const { resume, failure } = await finishLogin();
+const user = await auth0.getUser();
+
+const client = createEmailChangeClient({
+  baseUrl: settings.api,
+  async getAccessToken({ maxAge }) {
+    if (maxAge === undefined) return auth0.getTokenSilently();
+    // The login is too old for this. Once: a tenant without the Action would send us in circles.
+    if (resume) throw new Error('A new login did not help.');
+    await logIn(
+      { resume: byId('new-address').value },
+      { max_age: maxAge, login_hint: user.email },
+    );
+    return new Promise(() => {}); // The page is left.
+  },
+});
+
+byId('loading').hidden = true;
+if (user) await showAccount();
+else await showSignIn();
+
+/** Takes the answer of a login out of the address bar. */
+async function finishLogin() {
+  const answer = new URLSearchParams(location.search);
+  if (!answer.has('state')) return {};
+  try {
+    const { appState } = await auth0.handleRedirectCallback();
+    return appState ?? {};
+  } catch (error) {
+    return { failure: error };
+  } finally {
+    history.replaceState({}, '', home);
+  }
+}
+
+async function showSignIn(why) {
+  const newAddress = sessionStorage.getItem(NEW_ADDRESS);
+  const reason =
+    why ??
+    (failure && `The login did not work: ${failure.message}`) ??
+    (newAddress && `Your address was changed. Sign in with ${newAddress} now.`);
+  byId('signed-in').hidden = true;
+  byId('signed-out').hidden = false;
+  byId('why').hidden = !reason;
+  byId('invitation').hidden = Boolean(reason);
+  byId('why').textContent = reason ?? '';
+  const account = await (await fetch('/account')).json();
+  byId('hint').textContent = `In this demo: ${account.email}, password “correct horse”.`;
+  byId('sign-in').addEventListener('click', () =>
+    logIn({}, newAddress ? { login_hint: newAddress } : {}),
+  );
+}
+
+async function showAccount() {
+  sessionStorage.removeItem(NEW_ADDRESS);
+  byId('signed-in').hidden = false;
+  showAddress(user.email, user.email_verified);
+  byId('sign-out').addEventListener('click', () =>
+    auth0.logout({ logoutParams: { returnTo: home } }),
+  );
+
+  const card = createChangeCard({
+    client,
+    onCommitted({ email }) {
+      // The tokens in memory still name the old address, and the session at Auth0 has ended.
+      sessionStorage.setItem(NEW_ADDRESS, email);
+      showAddress(email, true);
+    },
+    onSessionEnd: () => showSignIn('Your session has ended. Please sign in again.'),
+  });
+  byId('again').addEventListener('click', () =>
+    logIn({}, { login_hint: sessionStorage.getItem(NEW_ADDRESS) }),
+  );
+  if (resume) await card.ask(resume);
+  else await card.start();
+}
+
+function showAddress(email, isVerified) {
+  byId('address').textContent = email;
+  byId('initial').textContent = email[0].toUpperCase();
+  byId('verified').hidden = !isVerified;
+}
