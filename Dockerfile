@@ -3,7 +3,7 @@ FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci
-COPY tsconfig.json tsconfig.build.json start.ts ./
+COPY tsconfig.json tsconfig.build.json tsconfig.client.json start.ts ./
 COPY scripts scripts
 COPY src src
 COPY workers workers

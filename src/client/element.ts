@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /**
  * `<readdress-change-email>`: the whole change in one custom element. A form, the pending state with
  * resend and cancel, the live outcome, errors in words. No framework; themable by parts and custom

@@ -31,7 +31,9 @@ export type MailFacts = {
   /** Epoch ms. */
   expiresAt: number;
   undoUntil?: number;
-  /** When the silence of the current mailbox becomes consent. */
+  /** The silence of the current mailbox will count as consent, some time after the click. */
+  silenceConsents?: boolean;
+  /** When it does, once the new mailbox has confirmed. */
   waivesAt?: number;
   /** Eight digits for the signed-in app, in two groups. */
   typedCode?: string;
@@ -43,7 +45,7 @@ export type Mail = { subject: string; text: string; html: string };
 type Time = 'validUntil' | 'undoUntil' | 'waivesAt';
 type Fact = 'account' | 'current' | 'previous' | 'new' | 'typedCode' | Time;
 type Block =
-  | { say: MessageKey; needs?: 'currentEmail' }
+  | { say: MessageKey; when?: (facts: MailFacts) => boolean }
   | { list: readonly Fact[] }
   | { act: Purpose | 'reset'; label: MessageKey }
   | { explain: 'reason' };
@@ -81,6 +83,8 @@ const CONTENT: Record<Template, Content> = {
       { say: 'mail.approve.intro' },
       { list: ['current', 'new', 'validUntil'] },
       { say: 'mail.approve.effect' },
+      { say: 'mail.approve.ignore', when: (facts) => !facts.silenceConsents },
+      { say: 'mail.approve.silence', when: (facts) => facts.silenceConsents === true },
       { act: 'approve', label: 'mail.approve.action' },
       ...CANCEL,
     ],
@@ -100,7 +104,7 @@ const CONTENT: Record<Template, Content> = {
     blocks: [
       { say: 'mail.done.intro' },
       { list: ['previous', 'new', 'undoUntil'] },
-      { say: 'mail.done.undo', needs: 'currentEmail' },
+      { say: 'mail.done.undo', when: (facts) => facts.currentEmail !== undefined },
     ],
   },
   changed: {
@@ -193,7 +197,7 @@ function partsOf(block: Block, locale: Locale, facts: MailFacts, say: Say): Part
     const reason = facts.reason ?? 'refused-by-auth0';
     return [text(say(`reason.${reason}.why`)), text(say(`reason.${reason}.next`))];
   }
-  return block.needs && facts[block.needs] === undefined ? [] : [text(say(block.say))];
+  return block.when?.(facts) === false ? [] : [text(say(block.say))];
 }
 
 const text = (words: string): Part => ({ kind: 'text', text: words });

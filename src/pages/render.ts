@@ -105,8 +105,6 @@ function render(name: keyof typeof pages, scope: Scope, parts: Record<string, un
   return String(html);
 }
 
-export type LinkProblem = 'invalid-link' | 'try-again' | 'too-many-requests';
-
 /**
  * The page of a link: one button, and no effect before it is pressed. `token` is given when the
  * link carried it in the query (LINK_STYLE=query), or when a failed post is shown again.
@@ -120,16 +118,20 @@ export function renderLinkPage(input: {
 }): string {
   const { purpose, locale, brand, token = '', problem } = input;
   const say = (key: MessageKey): string => message(locale, key, { brand: brand.name });
-  const title = say(problem ? `page.problem.${problem}.title` : `page.${purpose}.title`);
+  const templates = scriptWords(purpose, say);
+  const words = problem ?? 'ready';
+  const { title = '', texts = [] } = templates.find(({ id }) => id === words) ?? {};
   return render(
     'link',
     { locale, brand, title, script },
     {
       purpose,
       token,
+      words,
+      texts,
+      templates,
       // A token that came along needs no field; one that did not work does.
       carried: token !== '' && problem !== 'invalid-link',
-      texts: [say(problem ? `page.problem.${problem}` : `page.${purpose}.lead`)],
       currentLabel: say(purpose === 'undo' ? 'fact.previous' : 'fact.current'),
       newLabel: say('fact.new'),
       untilLabel: say(purpose === 'undo' ? 'fact.undoUntil' : 'fact.validUntil'),
@@ -138,7 +140,6 @@ export function renderLinkPage(input: {
       button: say(`page.${purpose}.button`),
       continue: say('page.continue'),
       retry: say('page.retry'),
-      templates: scriptWords(purpose, say),
     },
   );
 }
@@ -146,23 +147,29 @@ export function renderLinkPage(input: {
 type Say = (key: MessageKey) => string;
 type Words = { title: string; texts: string[] };
 
-/** All that link.js may have to say, by the name it asks for: a status, a problem, a step. */
+const PROBLEMS = ['invalid-link', 'try-again', 'too-many-requests'] as const;
+export type LinkProblem = (typeof PROBLEMS)[number];
+
+/** All that link.js may have to say, by the name it asks for: a step, a problem, a status. */
 function scriptWords(purpose: Purpose, say: Say): (Words & { id: string })[] {
   const own = say(`page.${purpose}.title`);
-  const problems = (['invalid-link', 'too-many-requests'] as const).map((problem) => ({
-    id: problem,
-    title: say(`page.problem.${problem}.title`),
-    texts: [say(`page.problem.${problem}`)],
-  }));
-  const closed = STATUSES.flatMap((status) => {
-    const outcome = closedOutcome(purpose, status);
-    return outcome ? [{ id: status, ...wordsFor(outcome, purpose, say) }] : [];
-  });
+  const agreed: Partial<Record<Purpose, Outcome>> = {
+    confirm: { kind: 'waiting', for: 'current' },
+    approve: { kind: 'waiting', for: 'new' },
+  };
+  const outcomes = STATUSES.map((id) => [id, closedOutcome(purpose, id)] as const);
   return [
+    { id: 'ready', title: own, texts: [say(`page.${purpose}.lead`)] },
     { id: 'checking', title: own, texts: [say('page.checking')] },
     { id: 'unreachable', title: own, texts: [say('page.unreachable')] },
-    ...problems,
-    ...closed,
+    ...PROBLEMS.map((id) => ({
+      id,
+      title: say(`page.problem.${id}.title`),
+      texts: [say(`page.problem.${id}`)],
+    })),
+    ...[...outcomes, ['agreed', agreed[purpose]] as const].flatMap(([id, outcome]) =>
+      outcome ? [{ id, ...wordsFor(outcome, purpose, say) }] : [],
+    ),
   ];
 }
 
@@ -213,6 +220,17 @@ const toneOf = (outcome: Outcome): 'good' | 'wait' | 'stop' =>
       ? 'good'
       : 'stop';
 
+/** Elsewhere the new address is not, or no longer, the point. */
+const NAMES_ADDRESS: readonly Outcome['kind'][] = [
+  'processing',
+  'waiting',
+  'done',
+  'already-done',
+  'rejected',
+  'too-late-to-cancel',
+  'cancel-refused',
+];
+
 const REFRESH_SECONDS = 3;
 
 /** What is recorded, in words, and a link back. The page asks again by itself while work goes on. */
@@ -236,7 +254,7 @@ export function renderResultPage(input: {
     {
       tone: toneOf(outcome),
       texts: passing ? [...texts, say('page.outcome.refresh')] : texts,
-      email: email ?? null,
+      email: NAMES_ADDRESS.includes(outcome.kind) ? (email ?? null) : null,
       emailLabel: say('fact.new'),
       links: returnTo === undefined ? [] : wayBack(locale, returnTo),
     },
@@ -264,7 +282,7 @@ export function renderErrorPage(input: { error: PageError; locale: Locale; brand
   return render(
     'notice',
     { locale, brand, title: say(`page.error.${error}.title`) },
-    { ...NOTHING_ELSE, tone: 'stop', texts: [say(`page.error.${error}.text`)] },
+    { ...NOTHING_ELSE, texts: [say(`page.error.${error}.text`)] },
   );
 }
 const NOTHING_ELSE = { tone: null, email: null, emailLabel: null, links: [] };

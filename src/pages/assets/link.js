@@ -12,43 +12,32 @@ function tokenIn(text) {
 }
 
 {
-  const [title, status, review, form, manual, field, submit, retry] = [
-    'title',
-    'status',
-    'review',
-    'form',
-    'manual',
-    'token',
-    'submit',
-    'retry',
-  ].map(byId);
-  const first = {
-    heading: title.textContent,
-    document: document.title,
-    status: [...status.childNodes],
-    token: field.defaultValue,
-  };
+  const form = byId('form');
+  const field = byId('token');
+  const submit = byId('submit');
+  const title = byId('title');
+  const { purpose, next } = form.dataset;
+  const side = { confirm: 'new', approve: 'current' }[purpose];
+  const suffix = document.title.slice(title.textContent.length);
   const button = submit.textContent;
+  let resting = form.dataset.words;
   let token = '';
   let reviewedAt;
   let asked = 0;
 
-  function say(words) {
-    const template = words && byId(words);
-    const heading = template ? template.dataset.title : first.heading;
-    title.textContent = heading;
-    document.title = first.document.replace(first.heading, () => heading);
-    status.replaceChildren(...(template ? [template.content.cloneNode(true)] : first.status));
-  }
-
-  function show(state, words) {
-    reviewedAt = state === 'review' ? performance.now() : undefined;
-    manual.hidden = state !== 'manual';
-    review.hidden = state !== 'review';
+  function show(state, words = resting) {
+    const { content, dataset } = byId(words);
+    title.textContent = dataset.title;
+    document.title = dataset.title + suffix;
+    byId('status').replaceChildren(content.cloneNode(true));
+    byId('manual').hidden = state !== 'manual';
+    byId('review').hidden = state !== 'review';
+    byId('retry').hidden = state !== 'retry';
     submit.hidden = state !== 'manual' && state !== 'review';
-    submit.textContent = state === 'manual' ? form.dataset.continue : button;
-    retry.hidden = state !== 'retry';
-    say(words);
+    submit.textContent = state === 'manual' ? next : button;
+    field.ariaInvalid = String(words === 'invalid-link');
+    reviewedAt = state === 'review' ? performance.now() : undefined;
+    if (state === 'review') field.value = token;
   }
 
   function put(id, text) {
@@ -60,58 +49,66 @@ function tokenIn(text) {
     token = tokenIn(text);
     const mine = ++asked;
     show('checking', 'checking');
-    const [state, words] = await ask();
-    if (mine === asked) show(state, words);
-  }
-
-  async function inspectAndFocus(text) {
-    await inspect(text);
-    title.focus();
+    const answer = await ask();
+    if (mine === asked) show(...answer);
   }
 
   async function ask() {
-    let answer;
+    let response;
     let link;
     try {
-      answer = await fetch('/v1/links/inspect', {
+      response = await fetch('/v1/links/inspect', {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ token }),
         signal: AbortSignal.timeout?.(15_000),
       });
-      link = await answer.json();
+      link = await response.json();
     } catch {
       return ['retry', 'unreachable'];
     }
-    if (answer.status === 429) return ['retry', 'too-many-requests'];
-    if (answer.status >= 500) return ['retry', 'unreachable'];
-    if (!answer.ok || link.purpose !== form.dataset.purpose) return ['manual', 'invalid-link'];
+    if (response.status === 429) return ['retry', 'too-many-requests'];
+    if (response.status >= 500) return ['retry', 'unreachable'];
+    if (!response.ok || link.purpose !== purpose) return ['manual', 'invalid-link'];
     if (byId(link.status)) return ['closed', link.status];
+    if (side && link.awaiting?.includes(side) === false) return ['closed', 'agreed'];
     const until = new Date(link.expiresAt);
-    const time = { dateStyle: 'long', timeStyle: 'short' };
+    const style = { dateStyle: 'long', timeStyle: 'short' };
     put('current', link.currentEmail);
     put('new', link.email);
-    put('until', until > Date.now() && until.toLocaleString(document.documentElement.lang, time));
+    put('until', until > Date.now() && until.toLocaleString(document.documentElement.lang, style));
     return ['review'];
   }
 
   function start() {
-    const link = location.hash.slice(1) || first.token;
-    const search = first.token ? '' : location.search;
-    history.replaceState(null, '', location.pathname + search);
-    if (link || token) void inspect(link || token);
+    form.reset();
+    const link = location.hash.slice(1) || field.value || token;
+    // With LINK_STYLE=query the token is in the search part.
+    history.replaceState(null, '', location.pathname + (field.value ? '' : location.search));
+    if (link) void inspect(link);
     else show('manual');
+  }
+
+  // After the reader asked for it, a screen reader should begin at the new heading.
+  async function inspectAndFocus(text) {
+    resting = 'ready';
+    await inspect(text);
+    title.focus();
   }
 
   form.addEventListener('submit', (event) => {
     // A double click on "continue" must not press the button that takes its place.
-    if (performance.now() - reviewedAt > 500) field.value = token;
-    else event.preventDefault();
+    if (performance.now() - reviewedAt > 500) return;
+    event.preventDefault();
     if (reviewedAt === undefined) void inspectAndFocus(field.value);
   });
-  retry.addEventListener('click', () => void inspectAndFocus(token));
-  addEventListener('hashchange', () => location.hash && start());
+  byId('retry').addEventListener('click', () => void inspectAndFocus(token));
+  addEventListener('hashchange', () => {
+    if (!location.hash) return;
+    resting = 'ready';
+    start();
+  });
   addEventListener('pageshow', (event) => event.persisted && start());
   start();
-  document.documentElement.dataset.ready = '';
+  document.documentElement.dataset.started = '';
 }
