@@ -71,7 +71,14 @@ const inbox = await begin(
   (part) => part.close(),
 );
 await begin(
-  () => startDesk(tenant, ada.user_id, deskPort),
+  () =>
+    startDesk({
+      tenant,
+      inbox,
+      api: `http://localhost:${apiPort}`,
+      sub: ada.user_id,
+      port: deskPort,
+    }),
   (close) => close(),
 );
 

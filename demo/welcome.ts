@@ -3,15 +3,17 @@
 export type Places = { api: string; desk: string; tenant: string; inbox: string };
 
 export function printWelcome(say: (line: string) => void, places: Places): void {
-  const { api, tenant, inbox } = places;
+  const { api, desk, tenant, inbox } = places;
   say(`
 Readdress runs, with everything around it:
 
-  API and pages    ${api}        (its documentation: ${api}/docs)
+  single-page app  ${desk}        start here: log in as ada@example.com, "correct horse"
+  native app       ${desk}/phone  plays a phone that a mailed link opens
   inbox            ${inbox}        every mail that is sent lands here
-  stand-in tenant  ${tenant}        speaks Auth0's protocol; user ada@example.com
+  API and pages    ${api}        (its documentation: ${api}/docs)
+  stand-in tenant  ${tenant}        speaks Auth0's protocol
 
-Walk through the whole story: paste this into another terminal.
+Or walk through the whole story without a browser: paste this into another terminal.
 
 ${walk(places)}
 Or open the link in the inbox in a browser and press the button there.

@@ -3,7 +3,7 @@
  * byte, so that a crash in between costs at most one repetition under the same Message-ID.
  */
 import { maskEmail } from '../src/domain/email-address.ts';
-import { recorded, type EmailChange, type Purpose } from '../src/domain/email-change.ts';
+import { isOver, recorded, type EmailChange, type Purpose } from '../src/domain/email-change.ts';
 import {
   MAILS,
   mailDeferred,
@@ -26,7 +26,12 @@ const SEND_TIMEOUT_MS = 20_000;
 
 export const sendMail: Processor = async ({ deps, name, claim, hold }) => {
   const task = parseMailTask(name);
-  const started = await hold((change) => startMail(change, name));
+  const started = await hold((change) =>
+    // Nobody is asked for an answer that comes too late, also before the expiry is recorded.
+    change.status === 'pending' && isOver(change, deps.now())
+      ? recorded(change)
+      : startMail(change, name),
+  );
   // Nothing marked: no longer wanted, or already sent as often as it may be.
   if (!task || !('change' in started) || started.verdict.kind !== 'write')
     return { kind: 'done', rule: recorded };

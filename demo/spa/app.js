@@ -1,9 +1,10 @@
 /** The app: logs in with Auth0's SDK, shows the account, and hands the change to its card. */
 import { createAuth0Client } from '@auth0/auth0-spa-js';
 import { createEmailChangeClient } from 'readdress/client';
-import { createChangeCard } from '/change.js';
+import { createChangeCard } from './change.js';
 
 const byId = (id) => document.getElementById(id);
+const onClick = (id, action) => byId(id).addEventListener('click', () => void action());
 const home = `${location.origin}/`;
 /** Survives the reload after a login; the tab alone knows it. */
 const NEW_ADDRESS = 'new-address';
@@ -36,17 +37,23 @@ const client = createEmailChangeClient({
     if (maxAge === undefined) return auth0.getTokenSilently();
     // The login is too old for this. Once: a tenant without the Action would send us in circles.
     if (resume) throw new Error('A new login did not help.');
-    await logIn(
-      { resume: byId('new-address').value },
-      { max_age: maxAge, login_hint: user.email },
-    );
+    await logIn({ resume: byId('new-address').value }, { max_age: maxAge, login_hint: user.email });
     return new Promise(() => {}); // The page is left.
   },
 });
 
+onClick('sign-in', () => logIn({}, hint()));
+onClick('again', () => logIn({}, hint()));
+onClick('sign-out', () => auth0.logout({ logoutParams: { returnTo: home } }));
+
 byId('loading').hidden = true;
 if (user) await showAccount();
 else await showSignIn();
+
+function hint() {
+  const newAddress = sessionStorage.getItem(NEW_ADDRESS);
+  return newAddress ? { login_hint: newAddress } : {};
+}
 
 /** Takes the answer of a login out of the address bar. */
 async function finishLogin() {
@@ -75,18 +82,12 @@ async function showSignIn(why) {
   byId('why').textContent = reason ?? '';
   const account = await (await fetch('/account')).json();
   byId('hint').textContent = `In this demo: ${account.email}, password “correct horse”.`;
-  byId('sign-in').addEventListener('click', () =>
-    logIn({}, newAddress ? { login_hint: newAddress } : {}),
-  );
 }
 
 async function showAccount() {
   sessionStorage.removeItem(NEW_ADDRESS);
   byId('signed-in').hidden = false;
   showAddress(user.email, user.email_verified);
-  byId('sign-out').addEventListener('click', () =>
-    auth0.logout({ logoutParams: { returnTo: home } }),
-  );
 
   const card = createChangeCard({
     client,
@@ -97,9 +98,6 @@ async function showAccount() {
     },
     onSessionEnd: () => showSignIn('Your session has ended. Please sign in again.'),
   });
-  byId('again').addEventListener('click', () =>
-    logIn({}, { login_hint: sessionStorage.getItem(NEW_ADDRESS) }),
-  );
   if (resume) await card.ask(resume);
   else await card.start();
 }

@@ -1,14 +1,13 @@
 /** The card about the change: ask for it, follow it live, send the link again, withdraw it. */
-import { changeInWords, durationInWords, errorInWords } from '/words.js';
+import { changeInWords, durationInWords, errorInWords } from './words.js';
 
 const byId = (id) => document.getElementById(id);
 const OPEN = new Set(['pending', 'confirmed']);
 
 /**
- * @param client the email change client
- * @param onCommitted called with the new address
- * @param onLogin called with an address when a request needs a new login first, or without one when
- *   the session has ended
+ * @param client what `createEmailChangeClient` made
+ * @param onCommitted called with the change that was made
+ * @param onSessionEnd called when no access token is to be had any more
  */
 export function createChangeCard({ client, onCommitted, onSessionEnd }) {
   let change;
@@ -83,28 +82,27 @@ export function createChangeCard({ client, onCommitted, onSessionEnd }) {
   }
 
   async function ask(email) {
+    const button = byId('ask').querySelector('button');
+    button.disabled = true;
     const asked = await attempt(() => client.request({ email, returnTo: `${location.origin}/` }));
+    button.disabled = false;
     if (!asked) return;
     byId('new-address').value = '';
     byId('change-title').focus();
     await follow(asked);
   }
 
-  byId('ask').addEventListener('submit', async (event) => {
-    event.preventDefault();
-    const button = event.target.querySelector('button');
-    button.disabled = true;
-    try {
-      await ask(byId('new-address').value);
-    } finally {
-      button.disabled = false;
-    }
-  });
-  byId('resend').addEventListener('click', async () => {
+  async function resend() {
     const latest = await attempt(() => client.resend(change.id));
     if (latest) show(latest);
+  }
+
+  byId('ask').addEventListener('submit', (event) => {
+    event.preventDefault();
+    void ask(byId('new-address').value);
   });
-  byId('cancel').addEventListener('click', () => attempt(() => client.cancel(change.id)));
+  byId('resend').addEventListener('click', () => void resend());
+  byId('cancel').addEventListener('click', () => void attempt(() => client.cancel(change.id)));
 
   return {
     ask,
@@ -124,6 +122,7 @@ function steps({ status, mailedAt, awaiting = [] }) {
     ['Asked for', true],
     ['Link mailed', confirmed || mailedAt !== undefined],
     ['New mailbox confirmed', confirmed || !awaiting.includes('new')],
+    ...(awaiting.includes('current') ? [['Current mailbox approved', false]] : []),
     ['Address changed', done],
   ];
   const current = list.findIndex(([, isDone]) => !isDone);

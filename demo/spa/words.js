@@ -58,7 +58,8 @@ export function changeInWords({ status, email, reason, awaiting = [], undoUntil 
     case 'confirmed':
       return ['Confirmed', 'The change is being made. That takes a moment.'];
     case 'committed': {
-      const until = undoUntil && new Date(undoUntil).toLocaleDateString('en', { dateStyle: 'long' });
+      const until =
+        undoUntil && new Date(undoUntil).toLocaleDateString('en', { dateStyle: 'long' });
       return [
         'Your address has been changed',
         `From now on, sign in with ${email}. The change has ended your session.${

@@ -284,6 +284,8 @@ export function tryCode(change: EmailChange, right: boolean, now: number): Verdi
 export function cancel(change: EmailChange, by: CanceledBy, now: number): Verdict {
   if (change.status === 'committed') return refused({ code: 'already-committed' });
   if (!isOpen(change)) return recorded(change);
+  if (change.status === 'pending' && isOver(change, now))
+    return write(close(change, 'expired', now));
   // While a PATCH may be on its way nobody can promise that it will not happen.
   if (change.writing) return refused({ code: 'commit-in-progress' });
   return write({ ...close(change, 'canceled', now), canceledBy: by });

@@ -76,10 +76,14 @@ export const renderBrandCss = ({ color }: Pick<Brand, 'color'>): string =>
 const accents = (surface: string, color: string): string =>
   `--link:${readableOn(surface, color, 4.5)};--edge:${readableOn(surface, color, 3)}`;
 
+/** The mark above a heading: it repeats what the words say. */
+type Tone = '' | 'good' | 'wait' | 'stop';
+
 type Scope = {
   locale: Locale;
   brand: Brand;
   title: string;
+  tone?: Tone;
   refreshSeconds?: number;
   script?: Asset;
   wide?: boolean;
@@ -100,6 +104,7 @@ function render(name: keyof typeof pages, scope: Scope, parts: Record<string, un
     sheets: [sheet, assetOf('/assets/brand.css', renderBrandCss(brand))],
     script: scope.script ?? null,
     refreshSeconds: scope.refreshSeconds ?? null,
+    tone: scope.tone ?? '',
     wide: scope.wide ?? false,
   });
   return String(html);
@@ -120,10 +125,10 @@ export function renderLinkPage(input: {
   const say = (key: MessageKey): string => message(locale, key, { brand: brand.name });
   const templates = scriptWords(purpose, say);
   const words = problem ?? 'ready';
-  const { title = '', texts = [] } = templates.find(({ id }) => id === words) ?? {};
+  const { title, texts, tone } = templates.find(({ id }) => id === words)!;
   return render(
     'link',
-    { locale, brand, title, script },
+    { locale, brand, title, tone, script },
     {
       purpose,
       token,
@@ -145,7 +150,7 @@ export function renderLinkPage(input: {
 }
 
 type Say = (key: MessageKey) => string;
-type Words = { title: string; texts: string[] };
+type Words = { title: string; texts: string[]; tone: Tone };
 
 const PROBLEMS = ['invalid-link', 'try-again', 'too-many-requests'] as const;
 export type LinkProblem = (typeof PROBLEMS)[number];
@@ -159,12 +164,13 @@ function scriptWords(purpose: Purpose, say: Say): (Words & { id: string })[] {
   };
   const outcomes = STATUSES.map((id) => [id, closedOutcome(purpose, id)] as const);
   return [
-    { id: 'ready', title: own, texts: [say(`page.${purpose}.lead`)] },
-    { id: 'checking', title: own, texts: [say('page.checking')] },
-    { id: 'unreachable', title: own, texts: [say('page.unreachable')] },
+    { id: 'ready', title: own, tone: '', texts: [say(`page.${purpose}.lead`)] },
+    { id: 'checking', title: own, tone: '', texts: [say('page.checking')] },
+    { id: 'unreachable', title: own, tone: 'stop', texts: [say('page.unreachable')] },
     ...PROBLEMS.map((id) => ({
       id,
       title: say(`page.problem.${id}.title`),
+      tone: 'stop' as const,
       texts: [say(`page.problem.${id}`)],
     })),
     ...[...outcomes, ['agreed', agreed[purpose]] as const].flatMap(([id, outcome]) =>
@@ -174,46 +180,39 @@ function scriptWords(purpose: Purpose, say: Say): (Words & { id: string })[] {
 }
 
 function wordsFor(outcome: Outcome, purpose: Purpose, say: Say): Words {
+  const { kind } = outcome;
+  const key = kind === 'waiting' ? (`waiting.${outcome.for}` as const) : kind;
+  return {
+    title: say(`page.outcome.${key}.title`),
+    texts: textsFor(outcome, purpose, say),
+    tone: toneOf(outcome),
+  };
+}
+
+function textsFor(outcome: Outcome, purpose: Purpose, say: Say): string[] {
   switch (outcome.kind) {
     case 'waiting':
-      return {
-        title: say(`page.outcome.waiting.${outcome.for}.title`),
-        texts: [say(`page.outcome.waiting.${outcome.for}.text`)],
-      };
+      return [say(`page.outcome.waiting.${outcome.for}.text`)];
     case 'rejected':
-      return {
-        title: say('page.outcome.rejected.title'),
-        texts: outcome.reason
-          ? [say(`reason.${outcome.reason}.why`), say(`reason.${outcome.reason}.next`)]
-          : [say('page.outcome.rejected.text')],
-      };
+      return outcome.reason
+        ? [say(`reason.${outcome.reason}.why`), say(`reason.${outcome.reason}.next`)]
+        : [say('page.outcome.rejected.text')];
     case 'undo-refused':
-      return {
-        title: say('page.outcome.undo-refused.title'),
-        texts: [say(`reason.${outcome.reason}.why`), say('page.outcome.undo-refused.next')],
-      };
+      return [say(`reason.${outcome.reason}.why`), say('page.outcome.undo-refused.next')];
     case 'canceled':
     case 'undone': {
       // The mailbox that stopped or took back the change is the one whose account may be in danger.
       const endangered = purpose === (outcome.kind === 'undone' ? 'undo' : 'cancel');
-      return {
-        title: say(`page.outcome.${outcome.kind}.title`),
-        texts: [
-          say(`page.outcome.${outcome.kind}.text`),
-          ...(endangered ? [say(`page.outcome.${outcome.kind}.next`)] : []),
-        ],
-      };
+      const text = say(`page.outcome.${outcome.kind}.text`);
+      return endangered ? [text, say(`page.outcome.${outcome.kind}.next`)] : [text];
     }
     default:
-      return {
-        title: say(`page.outcome.${outcome.kind}.title`),
-        texts: [say(`page.outcome.${outcome.kind}.text`)],
-      };
+      return [say(`page.outcome.${outcome.kind}.text`)];
   }
 }
 
 const GOOD: readonly Outcome['kind'][] = ['done', 'already-done', 'canceled', 'undone'];
-const toneOf = (outcome: Outcome): 'good' | 'wait' | 'stop' =>
+const toneOf = (outcome: Outcome): Tone =>
   isPassing(outcome) || outcome.kind === 'waiting'
     ? 'wait'
     : GOOD.includes(outcome.kind)
@@ -246,13 +245,12 @@ export function renderResultPage(input: {
 }): string {
   const { purpose, locale, brand, outcome, email, returnTo } = input;
   const say: Say = (key) => message(locale, key, { brand: brand.name });
-  const { title, texts } = wordsFor(outcome, purpose, say);
+  const { title, texts, tone } = wordsFor(outcome, purpose, say);
   const passing = isPassing(outcome);
   return render(
     'notice',
-    { locale, brand, title, ...(passing && { refreshSeconds: REFRESH_SECONDS }) },
+    { locale, brand, title, tone, ...(passing && { refreshSeconds: REFRESH_SECONDS }) },
     {
-      tone: toneOf(outcome),
       texts: passing ? [...texts, say('page.outcome.refresh')] : texts,
       email: NAMES_ADDRESS.includes(outcome.kind) ? (email ?? null) : null,
       emailLabel: say('fact.new'),
@@ -281,11 +279,11 @@ export function renderErrorPage(input: { error: PageError; locale: Locale; brand
   const say: Say = (key) => message(locale, key, { brand: brand.name });
   return render(
     'notice',
-    { locale, brand, title: say(`page.error.${error}.title`) },
+    { locale, brand, title: say(`page.error.${error}.title`), tone: 'stop' },
     { ...NOTHING_ELSE, texts: [say(`page.error.${error}.text`)] },
   );
 }
-const NOTHING_ELSE = { tone: null, email: null, emailLabel: null, links: [] };
+const NOTHING_ELSE = { email: null, emailLabel: null, links: [] };
 
 /** `/`: says what this host is to whoever typed its name. */
 export function renderHomePage({ locale, brand }: { locale: Locale; brand: Brand }): string {

@@ -202,6 +202,14 @@ describe('a committed change', () => {
     ]);
   });
 
+  test('takes its place among the latest fifty, so that the index does not grow for ever', () => {
+    const { confirmed } = SITUATIONS;
+    const committed = Array.from({ length: 60 }, (_, number) => `earlier-${number}`);
+    const step = stepOf(settle(confirmed, { committed }, AFTERMATH, SOON));
+    expect(step.user?.committed).toEqual([...committed.slice(11), confirmed.id]);
+    expect(step.user?.committed).toHaveLength(50);
+  });
+
   test('of an account that had no address promises no undo and tells nobody of it', () => {
     const { confirmed } = SITUATIONS;
     const { email: _, ...account } = confirmed.account!;

@@ -67,7 +67,10 @@ const TIMED = [
   'both, current agreed',
 ] as const;
 const SILENT = 'both, current silent';
-const PENDING = [...TIMED, SILENT] as const;
+const UNASKED = 'both, current not reached';
+/** The new mailbox has agreed, and the silence of the current one is on its way to consent. */
+const WAITING = [SILENT, UNASKED] as const;
+const PENDING = [...TIMED, ...WAITING] as const;
 /** The new mailbox has still to agree. */
 const UNPROVEN = ['asked', 'invited', 'both invited', 'both, current agreed'] as const;
 /** Agreed by everyone who must, or by silence, and not on its way to the tenant yet. */
@@ -112,7 +115,8 @@ const TABLE: Record<string, Row> = {
       'pending → (expire)': ['asked'],
       'pending → mail.confirm.2 (expire)': ['invited', 'both, current agreed'],
       'pending → mail.confirm.2 mail.approve.1 (expire)': ['both invited'],
-      'pending → mail.approve.1 (expire)': ['both, new agreed', SILENT],
+      'pending → mail.approve.1 (expire)': ['both, new agreed', UNASKED],
+      'pending → mail.approve.2 (expire)': [SILENT],
       'refused: commit-in-progress': [...CONFIRMED, ...UNDER_WAY],
       'pending → invite (expire)': OVER,
     },
@@ -122,7 +126,8 @@ const TABLE: Record<string, Row> = {
     decide: ask(SAME),
     outcomes: {
       'pending & expired → invite (expire)': TIMED,
-      'pending → mail.approve.1 (expire)': [SILENT],
+      'pending → mail.approve.1 (expire)': [UNASKED],
+      'pending → mail.approve.2 (expire)': [SILENT],
       'refused: commit-in-progress': [...CONFIRMED, ...UNDER_WAY],
       'pending → invite (expire)': OVER,
     },
@@ -141,7 +146,7 @@ const TABLE: Record<string, Row> = {
     decide: ask('ada@third.test'),
     outcomes: {
       'pending & expired → invite (expire)': TIMED,
-      'pending & superseded → invite (expire)': [SILENT],
+      'pending & superseded → invite (expire)': WAITING,
       'refused: commit-in-progress': [...CONFIRMED, ...UNDER_WAY],
       'pending → invite (expire)': OVER,
     },
@@ -184,7 +189,8 @@ const TABLE: Record<string, Row> = {
       'pending → (expire)': ['asked'],
       'pending → mail.confirm.2 (expire)': ['invited', 'both, current agreed'],
       'pending → mail.confirm.2 mail.approve.1 (expire)': ['both invited'],
-      'pending → mail.approve.1 (expire)': ['both, new agreed', SILENT],
+      'pending → mail.approve.1 (expire)': ['both, new agreed', UNASKED],
+      'pending → mail.approve.2 (expire)': [SILENT],
       'refused: commit-in-progress': CONFIRMED,
       recorded: except(...OPEN),
     },
@@ -194,7 +200,8 @@ const TABLE: Record<string, Row> = {
     decide: (change, now) => resend(change, false, TIMING, now),
     outcomes: {
       expired: TIMED,
-      'pending → mail.approve.1 (expire)': [SILENT],
+      'pending → mail.approve.1 (expire)': [UNASKED],
+      'pending → mail.approve.2 (expire)': [SILENT],
       'refused: commit-in-progress': CONFIRMED,
       recorded: except(...OPEN),
     },
@@ -212,9 +219,9 @@ const TABLE: Record<string, Row> = {
     at: SOON,
     decide: (change, now) => agree(change, 'current', now),
     outcomes: {
-      'confirmed → commit': ['both, new agreed', SILENT],
+      'confirmed → commit': ['both, new agreed', ...WAITING],
       pending: ['both invited'],
-      recorded: except('both, new agreed', SILENT, 'both invited'),
+      recorded: except('both, new agreed', ...WAITING, 'both invited'),
     },
   },
   'agreement of the new mailbox after the link expired': {
@@ -227,7 +234,7 @@ const TABLE: Record<string, Row> = {
     decide: (change, now) => agree(change, 'current', now),
     outcomes: {
       expired: TIMED,
-      'confirmed → commit': [SILENT],
+      'confirmed → commit': WAITING,
       recorded: except(...PENDING),
     },
   },
@@ -270,7 +277,7 @@ const TABLE: Record<string, Row> = {
       [`cancel by the ${by}`, canceling(by, SOON, { canceled: [...PENDING, ...AGREED] })],
       [
         `cancel by the ${by} after the link expired`,
-        canceling(by, AFTER_EXPIRY, { expired: TIMED, canceled: [SILENT, ...AGREED] }),
+        canceling(by, AFTER_EXPIRY, { expired: TIMED, canceled: [...WAITING, ...AGREED] }),
       ],
     ]),
   ),
@@ -284,14 +291,19 @@ const TABLE: Record<string, Row> = {
     decide: expire,
     outcomes: {
       expired: TIMED,
-      'pending → (expire)': [SILENT],
+      'pending → (expire)': WAITING,
       recorded: except(...PENDING),
     },
   },
   'expire when silence has become consent': {
     at: AFTER_UNDO_WINDOW,
     decide: expire,
-    outcomes: { expired: TIMED, 'confirmed → commit': [SILENT], recorded: except(...PENDING) },
+    outcomes: {
+      expired: TIMED,
+      'confirmed → commit': [SILENT],
+      'pending → mail.approve.1 (expire)': [UNASKED],
+      recorded: except(...PENDING),
+    },
   },
   'the account was read': {
     at: SOON,
@@ -327,7 +339,7 @@ const TABLE: Record<string, Row> = {
     decide: (change, now) => reject(change, 'email-taken', now),
     outcomes: {
       rejected: ['asked', 'invited', 'both invited', 'both, current agreed'],
-      'rejected → mail.failed': ['both, new agreed', SILENT, ...CONFIRMED],
+      'rejected → mail.failed': ['both, new agreed', ...WAITING, ...CONFIRMED],
       recorded: except(...OPEN),
     },
   },
@@ -372,7 +384,7 @@ const TABLE: Record<string, Row> = {
   'start of the approval mail': {
     at: SOON,
     decide: (change) => startMail(change, 'mail.approve.1'),
-    outcomes: { pending: PENDING, recorded: except(...PENDING) },
+    outcomes: { pending: [...TIMED, UNASKED], recorded: except(...TIMED, UNASKED) },
   },
   'start of a reminder': {
     at: SOON,
@@ -455,8 +467,8 @@ function canceling(by: CanceledBy, at: number, outcomes: Row['outcomes']): Row {
     outcomes: {
       ...outcomes,
       'refused: commit-in-progress': ['writing'],
-      'refused: already-committed': [...COMMITTED, ...UNDONE],
-      recorded: FAILED,
+      'refused: already-committed': COMMITTED,
+      recorded: [...UNDONE, ...FAILED],
     },
   };
 }
@@ -614,6 +626,27 @@ describe('a current mailbox that stays silent', () => {
     ]);
     expect(inWords(expire(silent, waivesAt - 1), waivesAt - 1)).toBe('pending → (expire)');
     expect(inWords(expire(silent, waivesAt), waivesAt)).toBe('confirmed → commit');
+  });
+
+  test('is asked again as long as no mail reached it, and only then consents by silence', () => {
+    const unasked = SITUATIONS[UNASKED];
+    for (const state of [undefined, 'sending', 'doubt'] as const) {
+      const { waivesAt: at = 0 } = unasked;
+      const mails = state === undefined ? {} : { 'mail.approve.1': state };
+      const again = written(expire({ ...unasked, mails }, at));
+      expect(again).toMatchObject({ status: 'pending', waivesAt: at + Math.ceil(waiverMs / 3) });
+      expect(again.expiresAt).toBe(again.waivesAt);
+    }
+    for (const state of ['sent', 'failed'] as const)
+      for (const name of ['mail.approve.1', 'mail.reminder.2']) {
+        const asked = { ...unasked, mails: { 'mail.confirm.1': 'sent', [name]: state } as const };
+        expect(written(expire(asked, unasked.waivesAt!)).status).toBe('confirmed');
+      }
+    const notice = {
+      ...unasked,
+      mails: { 'mail.confirm.1': 'sent', 'mail.notice': 'sent' } as const,
+    };
+    expect(written(expire(notice, unasked.waivesAt!)).status).toBe('pending');
   });
 
   test('does not wait for a new mailbox that has not agreed', () => {

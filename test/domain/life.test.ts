@@ -19,12 +19,14 @@ import {
   agree,
   awaiting,
   cancel,
+  CODE_TRIES,
   expire,
   isOpen,
   keepUntil,
   request,
   requestUndo,
   resend,
+  tryCode,
   undoUnderWay,
   type EmailChange,
   type Side,
@@ -34,6 +36,7 @@ import {
   type Verdict,
 } from '../../src/domain/email-change.ts';
 import { mailSent, parseMailTask, startMail } from '../../src/domain/mails.ts';
+import { eventTask, transitionsOf } from '../../src/domain/transitions.ts';
 import { decideUndo, refuseUndo, settleUndo, startUndoing } from '../../src/domain/undo.ts';
 import { ADA, askFor, DAY, LOCK_MS, MINUTE, NOBODY, T0, TIMING, AFTERMATH } from './stories.ts';
 
@@ -53,10 +56,12 @@ const ROADS: Record<Status, readonly Status[]> = {
   rejected: [],
 };
 
-/** Everyone who must agree has; only the current mailbox may have let its time to object pass. */
+/** Everyone who must agree has; only a current mailbox that was asked may have let its time pass. */
 const hasConsent = (change: EmailChange): boolean =>
   change.agreed.new !== undefined &&
-  (awaiting(change).length === 0 || change.waivesAt! <= change.confirmedAt!);
+  (awaiting(change).length === 0 || (change.waivesAt! <= change.confirmedAt! && wasAsked(change)));
+const wasAsked = ({ mails }: EmailChange): boolean =>
+  Object.keys(mails).some((name) => /approve|reminder/.test(name) && mails[name] === 'sent');
 
 /** A worker with a lease on a task, stopped between two of its steps. */
 type Run = { task: Task; step: 'read' | 'start' | 'patch' | 'settle'; patch?: string };
@@ -66,6 +71,8 @@ type World = ReturnType<typeof createWorld>;
 function createWorld() {
   const changes = new Map<string, EmailChange>();
   const due = new Map<string, Task>();
+  /** The event tasks so far, `<change>:event.<status>`: the outbox of the webhook. */
+  const told: string[] = [];
   const seen = new Set<string>();
   let user: UserChanges = NOBODY;
   let account: TenantUser = { ...ADA, email: ORIGINAL, passwordResetAt: 0 };
@@ -87,6 +94,11 @@ function createWorld() {
   /** Writes what was decided and checks everything that a single write must respect. */
   const apply = (verdict: Verdict): Verdict => {
     if (verdict.kind !== 'write') return verdict;
+    for (const each of transitionsOf([...changes.values()], verdict.changes)) {
+      const task = eventTask(each);
+      assert(task.at <= now && task.at >= T0);
+      told.push(`${task.change}:${task.name}`);
+    }
     for (const change of verdict.changes) {
       const before = changes.get(change.id);
       if (before) checkStep(before, change);
@@ -109,6 +121,15 @@ function createWorld() {
   const checkStep = (before: EmailChange, after: EmailChange) => {
     if (after.status !== before.status) assert(ROADS[before.status].includes(after.status));
     assert(after.generation >= before.generation);
+    // Only a resend, whose code is another one, starts the count of wrong codes over.
+    assert(
+      after.generation > before.generation || (after.codeTries ?? 0) >= (before.codeTries ?? 0),
+    );
+    assert((after.codeTries ?? 0) <= CODE_TRIES);
+    if ((after.codeTries ?? 0) > (before.codeTries ?? 0)) seen.add('guess');
+    if (before.codeTries === CODE_TRIES && after.generation === before.generation) {
+      seen.add('locked');
+    }
     for (const fixed of ['id', 'sub', 'email', 'secret'] as const)
       assert.equal(after[fixed], before[fixed]);
     for (const side of ['new', 'current'] as const)
@@ -256,9 +277,19 @@ function createWorld() {
       const change = pick % 3 === 0 ? someChange(pick) : latest();
       if (change?.account) apply(agree(change, luck % 2 === 0 ? 'new' : 'current', now));
     },
+    // Typed by whoever is signed in: mostly guesses.
+    code: (pick: number, luck: number) => {
+      for (let guess = 0; guess <= pick % 7; guess += 1) {
+        const change = latest();
+        if (!change) return;
+        const verdict = apply(tryCode(change, luck % 4 === 0 && guess === pick % 7, now));
+        if (verdict.kind === 'refused') seen.add('code refused');
+      }
+    },
     cancel: (pick: number) => {
+      const by = (['user', 'current-mailbox', 'operator'] as const)[pick % 3]!;
       const change = pick % 2 === 0 ? latest() : undefined;
-      if (change) apply(cancel(change, 'user', now));
+      if (change) apply(cancel(change, by, now));
     },
     undo: (pick: number) => {
       const change = someChange(pick);
@@ -306,7 +337,16 @@ function createWorld() {
     }
   };
 
-  return { acts, changes, settleDown, checkTruth, seen, account: () => account, user: () => user };
+  return {
+    acts,
+    changes,
+    settleDown,
+    checkTruth,
+    seen,
+    told,
+    account: () => account,
+    user: () => user,
+  };
 }
 
 const OFTEN = ['change', 'serve', 'claim', 'step'] as const;
@@ -314,6 +354,7 @@ const SOMETIMES = [
   'request',
   'press',
   'resend',
+  'code',
   'cancel',
   'undo',
   'wait',
@@ -356,6 +397,35 @@ test('no order of requests, clicks, crashes and lost answers breaks a guarantee'
   );
 });
 
+/** Which statuses a change has been in when it is in this one, in order. */
+const PAST: Record<Status, readonly (readonly Status[])[]> = {
+  pending: [[]],
+  confirmed: [['pending']],
+  committed: [['pending', 'confirmed']],
+  undone: [['pending', 'confirmed', 'committed']],
+  superseded: [['pending']],
+  canceled: [['pending'], ['pending', 'confirmed']],
+  expired: [['pending']],
+  rejected: [['pending'], ['pending', 'confirmed']],
+};
+
+test('every transition of every life leaves exactly one event task behind, and none is lost', () => {
+  fc.assert(
+    fc.property(life, (acts) => {
+      const world = live(acts);
+      world.settleDown();
+      expect(new Set(world.told).size).toBe(world.told.length);
+      for (const { id, status } of world.changes.values()) {
+        const told = world.told
+          .filter((task) => task.startsWith(`${id}:`))
+          .map((task) => task.slice(`${id}:event.`.length));
+        expect(PAST[status].map((past) => [...past, status].join())).toContain(told.join());
+      }
+    }),
+    { numRuns: 250 },
+  );
+});
+
 test('left alone, an account ends at the address of the last change that was not undone', () => {
   const undisturbed = life.map((acts) => acts.filter(({ name }) => name !== 'meddle'));
   fc.assert(
@@ -370,9 +440,10 @@ test('left alone, an account ends at the address of the last change that was not
   );
 });
 
-test('the random lives reach every status, and undos that have to wait for their turn', () => {
+test('the random lives reach every status, undos that wait for their turn, and locked codes', () => {
   const seen = new Set<string>();
   for (const acts of fc.sample(life, { numRuns: 400, seed: 9 }))
     for (const each of live(acts).seen) seen.add(each);
-  expect([...seen].toSorted()).toEqual([...Object.keys(ROADS), 'turn', 'waived'].toSorted());
+  const corners = ['turn', 'waived', 'guess', 'locked', 'code refused'];
+  expect([...seen].toSorted()).toEqual([...Object.keys(ROADS), ...corners].toSorted());
 });

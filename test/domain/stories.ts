@@ -14,6 +14,7 @@ import {
   type UserChanges,
   type Verdict,
 } from '../../src/domain/email-change.ts';
+import { mailSent } from '../../src/domain/mails.ts';
 import { refuseUndo, settleUndo, startUndoing } from '../../src/domain/undo.ts';
 
 export const SECOND = 1000;
@@ -74,7 +75,8 @@ const committed = written(settle(writing, NOBODY, AFTERMATH, T0 + 3 * SECOND));
 const undoAsked = written(requestUndo(committed, T0 + 4 * SECOND));
 const undoing = written(startUndoing(undoAsked, [], userOf(undoAsked), T0 + 5 * SECOND));
 const newAgreed = written(agree(invitedBoth, 'new', T0 + 2 * SECOND));
-const silent = written(agree(invitedWithWaiver, 'new', T0 + 2 * SECOND));
+const unasked = written(agree(invitedWithWaiver, 'new', T0 + 2 * SECOND));
+const silent = written(mailSent(unasked, 'mail.approve.1', T0 + 3 * SECOND));
 const waived = written(expire(silent, silent.expiresAt));
 const waivedCommitted = written(settle(waived, NOBODY, AFTERMATH, silent.expiresAt + SECOND));
 const waivedUndoAsked = written(requestUndo(waivedCommitted, silent.expiresAt + 2 * SECOND));
@@ -86,6 +88,7 @@ export const SITUATIONS = {
   'both, new agreed': newAgreed,
   'both, current agreed': written(agree(invitedBoth, 'current', T0 + 2 * SECOND)),
   'both, current silent': silent,
+  'both, current not reached': unasked,
   confirmed,
   'both, all agreed': written(agree(newAgreed, 'current', T0 + 3 * SECOND)),
   waived,
@@ -97,7 +100,13 @@ export const SITUATIONS = {
   'undo refused': written(refuseUndo(undoing, 'address-drifted', userOf(undoing))),
   undone: written(settleUndo(undoing, [], userOf(undoing), LOCK_MS, T0 + 6 * SECOND)),
   'waived, undone': written(
-    settleUndo(waivedUndoAsked, [], userOf(waivedUndoAsked), LOCK_MS, silent.expiresAt + 3 * SECOND),
+    settleUndo(
+      waivedUndoAsked,
+      [],
+      userOf(waivedUndoAsked),
+      LOCK_MS,
+      silent.expiresAt + 3 * SECOND,
+    ),
   ),
   superseded: stepOf(
     request(askFor('ada@other.test'), userOf(invitedNew), invitedNew, TIMING, T0 + 2 * SECOND),

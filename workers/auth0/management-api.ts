@@ -117,7 +117,7 @@ const isUser = (user: unknown, sub: string): user is Record<string, unknown> =>
 function toTenantUser(user: unknown, sub: string): TenantUser {
   if (!isUser(user, sub)) throw new TenantFault('away', { status: 200 });
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
-  const email = text(user['email']);
+  const email = text(user['email']) || undefined;
   const name = text(user['name']);
   const identities = Array.isArray(user['identities']) ? (user['identities'] as unknown[]) : [];
   if (!identities.every((identity) => typeof identity === 'object' && identity !== null))

@@ -28,12 +28,14 @@ function tokenIn(text) {
   function show(state, words = resting) {
     const { content, dataset } = byId(words);
     title.textContent = dataset.title;
+    form.parentNode.dataset.tone = dataset.tone;
     document.title = dataset.title + suffix;
     byId('status').replaceChildren(content.cloneNode(true));
     byId('manual').hidden = state !== 'manual';
     byId('review').hidden = state !== 'review';
     byId('retry').hidden = state !== 'retry';
     submit.hidden = state !== 'manual' && state !== 'review';
+    form.hidden = state === 'checking' || state === 'closed';
     submit.textContent = state === 'manual' ? next : button;
     field.ariaInvalid = String(words === 'invalid-link');
     reviewedAt = state === 'review' ? performance.now() : undefined;
