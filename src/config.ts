@@ -15,8 +15,10 @@ import {
   iosApps,
   isLoopback,
   limit,
-  list,
+  proxies,
+  redisUrl,
   sealingKeys,
+  siteUrl,
   url,
   urls,
   webhookSecrets,
@@ -41,16 +43,11 @@ export const EX_CONFIG = 78;
 type Env = Record<string, string | undefined>;
 
 const shared = z.object({
-  REDIS_URL: z
-    .string()
-    .regex(
-      /^(rediss?:\/\/[^\s,]+(,rediss?:\/\/[^\s,]+)*|rediss?\+sentinel:\/\/[^\s]+\/[\w.-]+)$/,
-      'write redis://, rediss://, a comma list of them for a Cluster, or redis+sentinel://host:port,host:port/master',
-    ),
+  REDIS_URL: redisUrl,
   SEALING_KEYS: sealingKeys,
   AUTH0_DOMAIN: hostname,
   AUTH0_BASE_URL: url.optional(),
-  PUBLIC_URL: url,
+  PUBLIC_URL: siteUrl,
   CONFIRMATION: z.enum(['new', 'both', 'auto'], 'write new, both or auto').default('new'),
   LINK_TTL: duration('1s', '24h').prefault('1h'),
   UNDO_WINDOW: duration('1s', '30d').prefault('7d'),
@@ -88,15 +85,7 @@ const api = z.object({
   AMR_CLAIM: z.string().min(1).default('https://readdress/amr'),
   CORS_ORIGINS: urls.prefault(''),
   RETURN_URLS: urls.prefault(''),
-  TRUST_PROXY: list
-    .refine(
-      (items) =>
-        items.every((item) =>
-          /^(loopback|linklocal|uniquelocal|[\da-f:.]*[.:][\da-f:./]*)$/i.test(item),
-        ),
-      'write addresses, CIDR ranges, loopback, linklocal or uniquelocal (a number or "true" trusts the attacker)',
-    )
-    .prefault(''),
+  TRUST_PROXY: proxies.prefault(''),
   LIMIT_USER: limit.prefault('5/1h'),
   LIMIT_ADDRESS: limit.prefault('3/24h'),
   LIMIT_IP: limit.prefault('60/1m'),
@@ -256,19 +245,23 @@ const crossCheck = (s: Record<string, unknown>): string[] => [
 
 /** Reads the settings of the API process. @throws {ConfigError} */
 export const readApiConfig = (env: Env = process.env): ApiConfig =>
-  apiConfig(read(shared.extend(api.shape), env));
+  Object.freeze(apiConfig(read(shared.extend(api.shape), env)));
 
 /** Reads the settings that both processes share. @throws {ConfigError} */
-export const readSharedConfig = (env: Env = process.env): Config => sharedConfig(read(shared, env));
+export const readSharedConfig = (env: Env = process.env): Config =>
+  Object.freeze(sharedConfig(read(shared, env)));
 
 /** Reads the settings of the worker process. @throws {ConfigError} */
 export const readWorkerConfig = (env: Env = process.env): WorkerConfig =>
-  workerConfig(read(shared.extend(workers.shape), env, crossCheck));
+  Object.freeze(workerConfig(read(shared.extend(workers.shape), env, crossCheck)));
 
 /** Reads the settings of both doors at once, for one process that opens both. @throws {ConfigError} */
 export function readBothConfigs(env: Env = process.env): { api: ApiConfig; workers: WorkerConfig } {
   const settings = read(shared.extend(api.shape).extend(workers.shape), env, crossCheck);
-  return { api: apiConfig(settings), workers: workerConfig(settings) };
+  return {
+    api: Object.freeze(apiConfig(settings)),
+    workers: Object.freeze(workerConfig(settings)),
+  };
 }
 
 function read<T extends z.ZodObject>(

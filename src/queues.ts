@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import type { Due } from './store/changes.ts';
 import type { RedisClient } from './store/redis.ts';
 
-export const QUEUES = ['tenant', 'mail', 'event', 'upkeep'] as const;
+const QUEUES = ['tenant', 'mail', 'event', 'upkeep'] as const;
 export type QueueName = (typeof QUEUES)[number];
 
 /** What a job carries: ids only, since BullMQ keeps job data in clear. */

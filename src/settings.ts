@@ -2,6 +2,7 @@
  * The grammar of settings: how a duration, a limit, a URL or a list is written, and what is said of
  * one that is not. Values never appear in the words, since some of them are secrets.
  */
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\]|::1)$/;
@@ -42,7 +43,7 @@ export const integer = (min: number, max: number) =>
     return z.NEVER;
   });
 
-export const list = z.string().transform((text) =>
+const list = z.string().transform((text) =>
   text
     .split(',')
     .map((item) => item.trim())
@@ -68,6 +69,11 @@ export const url = z.string().transform((text, ctx) => {
   ctx.addIssue({ code: 'custom', message: checked });
   return z.NEVER;
 });
+/** Pages and links stand at the root of their host. */
+export const siteUrl = url.refine(
+  ({ pathname, search }) => pathname === '/' && search === '',
+  'write the origin alone, without a path',
+);
 export const urls = list.superRefine((items, ctx) => {
   for (const [index, item] of items.entries()) {
     const checked = checkUrl(item);
@@ -122,4 +128,51 @@ export const androidApps = list.transform((items, ctx) => {
 
 export const hostname = z
   .string()
-  .regex(/^[a-z0-9.-]+(:\d{1,5})?$/i, 'write the tenant domain alone, like tenant.eu.auth0.com');
+  .refine(
+    (text) => /^[a-z0-9.-]+(:\d{1,5})?$/i.test(text) && URL.canParse(`https://${text}`),
+    'write the tenant domain alone, like tenant.eu.auth0.com',
+  );
+
+const REDIS_URL =
+  /^(rediss?:\/\/[^\s,]+(,rediss?:\/\/[^\s,]+)*|rediss?\+sentinel:\/\/[^\s/]+\/[\w.-]+)$/;
+
+/** What ioredis would only find out when it connects, and then quote. */
+export const redisUrl = z.string().refine(
+  (text) =>
+    REDIS_URL.test(text) &&
+    text
+      .replace(/^(rediss?)\+sentinel:\/\/(.+)\/[\w.-]+$/, '$1://$2')
+      .split(',')
+      .every((node) => isRedisNode(node.includes('://') ? node : `redis://${node}`)),
+  'write redis://, rediss://, a comma list of them for a Cluster, or redis+sentinel://host:port,host:port/master',
+);
+
+function isRedisNode(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { hostname: host, pathname, username, password } = new URL(text);
+  return host !== '' && /^(\/\d*)?$/.test(pathname) && isEncoded(username) && isEncoded(password);
+}
+
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whose word on a client's address is believed. Everybody's is nobody's, so `/0` is refused too. */
+export const proxies = list.refine(
+  (items) =>
+    items.every((item) => /^(loopback|linklocal|uniquelocal)$/.test(item) || isNetwork(item)),
+  'write addresses, CIDR ranges, loopback, linklocal or uniquelocal (a number or "true" trusts the attacker)',
+);
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits = '32', ...rest] = text.split('/');
+  const most = isIP(address) === 6 ? 128 : 32;
+  return (
+    isIP(address) !== 0 && rest.length === 0 && /^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= most
+  );
+}

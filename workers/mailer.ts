@@ -25,7 +25,7 @@ export type OutgoingMail = {
  * - `away` it certainly was not handed over: no connection, no login, no TLS
  * - `doubt` the connection died after the first byte of the message
  */
-export type Delivery = { kind: 'sent' | 'refused' | 'deferred' | 'away' | 'doubt'; code?: string };
+type Delivery = { kind: 'sent' | 'refused' | 'deferred' | 'away' | 'doubt'; code?: string };
 
 export type Mailer = {
   send(mail: OutgoingMail, timeoutMs: number): Promise<Delivery>;

@@ -51,7 +51,7 @@ export type TaskRun = {
 export type Processor = (run: TaskRun) => Promise<Outcome>;
 
 /** A worker that died is replaced when its lease ends; every step of a task fits well within it. */
-export const LEASE_MS = 25_000;
+const LEASE_MS = 25_000;
 const TURN_MS = 1000;
 /** A task that fails for no foreseen reason this often is parked where an operator sees it. */
 const MAX_SURPRISES = 20;

@@ -15,7 +15,7 @@ const FILES: Record<string, URL> = {
   '/modules/readdress/index.js': new URL('../../src/client/index.ts', import.meta.url),
   '/modules/readdress/element.js': new URL('../../src/client/element.ts', import.meta.url),
   ...Object.fromEntries(
-    ['app.js', 'change.js', 'words.js', 'phone.js', 'app.css', 'phone.css'].map((name) => [
+    ['app.js', 'phone.js', 'app.css', 'phone.css'].map((name) => [
       `/${name}`,
       new URL(`../spa/${name}`, import.meta.url),
     ]),

@@ -1,7 +1,7 @@
-/** The app: logs in with Auth0's SDK, shows the account, and hands the change to its card. */
+/** The app: logs in with Auth0's SDK, shows the account, and lets the element change its address. */
 import { createAuth0Client } from '@auth0/auth0-spa-js';
 import { createEmailChangeClient } from 'readdress/client';
-import { createChangeCard } from './change.js';
+import { ReaddressChangeEmail } from 'readdress/element';
 
 const byId = (id) => document.getElementById(id);
 const onClick = (id, action) => byId(id).addEventListener('click', () => void action());
@@ -23,32 +23,22 @@ const auth0 = await createAuth0Client({
     redirect_uri: home,
   },
 });
-
-function logIn(appState, parameters) {
-  return auth0.loginWithRedirect({ appState, authorizationParams: parameters });
-}
-
 const { resume, failure } = await finishLogin();
 const user = await auth0.getUser();
 
-const client = createEmailChangeClient({
-  baseUrl: settings.api,
-  async getAccessToken({ maxAge }) {
-    if (maxAge === undefined) return auth0.getTokenSilently();
-    // The login is too old for this. Once: a tenant without the Action would send us in circles.
-    if (resume) throw new Error('A new login did not help.');
-    await logIn({ resume: byId('new-address').value }, { max_age: maxAge, login_hint: user.email });
-    return new Promise(() => {}); // The page is left.
-  },
-});
+const client = createEmailChangeClient({ baseUrl: settings.api, getAccessToken });
+let wanted = '';
 
-onClick('sign-in', () => logIn({}, hint()));
-onClick('again', () => logIn({}, hint()));
+onClick('sign-in', () => logIn(hint()));
 onClick('sign-out', () => auth0.logout({ logoutParams: { returnTo: home } }));
 
 byId('loading').hidden = true;
 if (user) await showAccount();
 else await showSignIn();
+
+function logIn(parameters, appState = {}) {
+  return auth0.loginWithRedirect({ appState, authorizationParams: parameters });
+}
 
 function hint() {
   const newAddress = sessionStorage.getItem(NEW_ADDRESS);
@@ -67,6 +57,30 @@ async function finishLogin() {
   } finally {
     history.replaceState({}, '', home);
   }
+}
+
+async function getAccessToken({ maxAge }) {
+  if (maxAge === undefined) {
+    return auth0.getTokenSilently().catch(async (error) => {
+      await showSignIn('Your session has ended. Please sign in again.');
+      throw error;
+    });
+  }
+  // The login is too old for this. Once: a tenant without the Action would send us in circles.
+  if (resume) throw new Error('Signing in again did not help.');
+  await logIn({ max_age: maxAge, login_hint: user.email }, { resume: wanted });
+  return new Promise(() => {}); // The page is left.
+}
+
+function request(asked, more) {
+  wanted = asked.email;
+  return client.request({ ...asked, returnTo: home }, more);
+}
+
+/** What is over is no news after a login. */
+async function openChange(more) {
+  const change = await client.current(more);
+  return change?.status === 'pending' || change?.status === 'confirmed' ? change : undefined;
 }
 
 async function showSignIn(why) {
@@ -88,18 +102,23 @@ async function showAccount() {
   sessionStorage.removeItem(NEW_ADDRESS);
   byId('signed-in').hidden = false;
   showAddress(user.email, user.email_verified);
-
-  const card = createChangeCard({
-    client,
-    onCommitted({ email }) {
-      // The tokens in memory still name the old address, and the session at Auth0 has ended.
-      sessionStorage.setItem(NEW_ADDRESS, email);
-      showAddress(email, true);
-    },
-    onSessionEnd: () => showSignIn('Your session has ended. Please sign in again.'),
+  if (resume) {
+    await request({ email: resume }).catch((error) => {
+      byId('problem').textContent = error.message;
+    });
+  }
+  const element = new ReaddressChangeEmail();
+  element.client = { ...client, request, current: openChange };
+  element.addEventListener('email-change', ({ detail: change }) => {
+    byId('change').dataset.status = change.status;
+    byId('problem').textContent = '';
+    if (change.status !== 'committed') return;
+    // The tokens in memory still name the old address, and the session at Auth0 has ended.
+    sessionStorage.setItem(NEW_ADDRESS, change.email);
+    showAddress(change.email, true);
   });
-  if (resume) await card.ask(resume);
-  else await card.start();
+  element.addEventListener('sign-in-again', () => void logIn(hint()));
+  byId('change').append(element);
 }
 
 function showAddress(email, isVerified) {

@@ -1,6 +1,6 @@
 /** Plays the native app: takes a link, shows what it would do, and does it when told to. */
 import { createEmailChangeClient } from 'readdress/client';
-import { errorInWords, reasonInWords } from './words.js';
+import { STRINGS } from 'readdress/element';
 
 const byId = (id) => document.getElementById(id);
 
@@ -61,8 +61,8 @@ async function open(link) {
     opened = { link, ...inspection };
     byId('title').textContent = title;
     byId('facts').replaceChildren(
-      ...fact('Now', inspection.currentEmail),
-      ...fact(inspection.purpose === 'undo' ? 'Changed to' : 'New', inspection.email),
+      ...fact('Account', inspection.currentEmail),
+      ...fact('New address', inspection.email),
     );
     const isSpent = isOver(inspection);
     byId('text').textContent = isSpent ? outcomeInWords(inspection) : '';
@@ -97,10 +97,11 @@ function sayWhy(error) {
   byId('title').textContent = isDead ? 'This link does not work' : 'Please try again';
   byId('text').textContent = isDead
     ? 'It is incomplete, or a newer mail has replaced it.'
-    : errorInWords(error);
+    : (STRINGS[error.code] ?? STRINGS.failed);
 }
 
-const outcomeInWords = ({ status, reason }) => OUTCOMES[status] ?? reasonInWords(reason);
+const outcomeInWords = ({ status, reason }) =>
+  OUTCOMES[status] ?? STRINGS[reason] ?? STRINGS.rejected;
 
 function fact(label, value) {
   if (value === undefined) return [];

@@ -172,6 +172,8 @@ export function renderMail(template: Template, locale: Locale, facts: MailFacts)
     colors: colorsOf(facts.brand),
     subject,
     parts,
+    // What a list of mails shows beside the subject.
+    preview: parts.find((part) => part.kind === 'text')?.text ?? '',
     // One button stands out: the first.
     primary: parts.find((part) => part.kind === 'action') ?? null,
     words: {

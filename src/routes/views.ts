@@ -61,7 +61,7 @@ export const problemSchema = z
 const iso = (at: number): string => new Date(at).toISOString();
 
 /** A pending change past its time is expired, whether or not a worker has come round to say so. */
-export const statusOf = (change: EmailChange, now: number): EmailChange['status'] =>
+const statusOf = (change: EmailChange, now: number): EmailChange['status'] =>
   change.status === 'pending' && isOver(change, now) ? 'expired' : change.status;
 
 export function outcomeOf(change: EmailChange, now: number): z.output<typeof outcomeSchema> {

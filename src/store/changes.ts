@@ -319,8 +319,8 @@ export function createChangeStore(
 
     /** Takes a task that nobody here can do out of the way, to where an operator sees it. */
     async park(claim: Claim, now: number): Promise<void> {
-      await answered(redis.zadd(keys.parked, now, claim.task));
-      await swap(NOTHING, { changes: [] }, { claim: { ...claim, fate: 'done' } });
+      const args = [claim.task, claim.epoch, String(now)];
+      await answered(redis.eval(PARK, 3, keys.due, keys.leases, keys.parked, ...args));
     },
 
     /** The tasks that are due by `now`, oldest first, at most `count`. */
@@ -356,6 +356,15 @@ export function createChangeStore(
     },
   };
 }
+
+/** Under a lost lease it does nothing: somebody else is at it. */
+const PARK = `
+local lease = redis.call('HGET', KEYS[2], ARGV[1])
+if not lease or string.match(lease, '^%d+') ~= ARGV[2] then return 0 end
+redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
+return 1`;
 
 const REPLAY = `
 if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end

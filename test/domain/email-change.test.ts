@@ -71,6 +71,8 @@ const UNASKED = 'both, current not reached';
 /** The new mailbox has agreed, and the silence of the current one is on its way to consent. */
 const WAITING = [SILENT, UNASKED] as const;
 const PENDING = [...TIMED, ...WAITING] as const;
+/** The current mailbox has not agreed. */
+const SILENT_SO_FAR = PENDING.filter((situation) => situation !== 'both, current agreed');
 /** The new mailbox has still to agree. */
 const UNPROVEN = ['asked', 'invited', 'both invited', 'both, current agreed'] as const;
 /** Agreed by everyone who must, or by silence, and not on its way to the tenant yet. */
@@ -389,18 +391,7 @@ const TABLE: Record<string, Row> = {
   'start of a reminder': {
     at: SOON,
     decide: (change) => startMail(change, 'mail.reminder.1'),
-    outcomes: {
-      pending: PENDING.filter((situation) => situation !== 'both, current agreed'),
-      recorded: except(...PENDING.filter((situation) => situation !== 'both, current agreed')),
-    },
-  },
-  'start of a reminder': {
-    at: SOON,
-    decide: (change) => startMail(change, 'mail.reminder.1'),
-    outcomes: {
-      pending: PENDING.filter((situation) => situation !== 'both, current agreed'),
-      recorded: except(...PENDING.filter((situation) => situation !== 'both, current agreed')),
-    },
+    outcomes: { pending: SILENT_SO_FAR, recorded: except(...SILENT_SO_FAR) },
   },
   'start of the notice': {
     at: SOON,

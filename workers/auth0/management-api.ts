@@ -14,10 +14,10 @@ import { createManagementTokens, type ManagementToken } from './management-token
 import { createTenantBudget } from './tenant-budget.ts';
 
 /** How long a call may wait for its turn, and until when it may still be sent (epoch ms). */
-export type CallOptions = { maxWaitMs: number; sendBefore?: number };
+type CallOptions = { maxWaitMs: number; sendBefore?: number };
 
 /** `name` is sent along only when it is to follow the address. */
-export type EmailWrite = { email: string; connection: string; name?: string };
+type EmailWrite = { email: string; connection: string; name?: string };
 
 export type ManagementApi = {
   /** `undefined`: the user does not exist. @throws {TenantFault} */

@@ -56,7 +56,7 @@ export function createTenantBudget(deps: Deps<WorkerConfig>): TenantBudget {
 }
 
 /** How long a 429 asks us to wait, by the tenant's own clock where it shows it. */
-export function pauseMs(headers: Headers, now: number): number {
+function pauseMs(headers: Headers, now: number): number {
   const retryAfter = Number(headers.get('retry-after') ?? Number.NaN);
   const reset = Number(headers.get('x-ratelimit-reset') ?? Number.NaN);
   const theirNow = Date.parse(headers.get('date') ?? '');

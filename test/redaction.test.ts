@@ -1,0 +1,250 @@
+/**
+ * What a stolen log or a stolen dump of Redis would show: after a story with everything in it that
+ * can go wrong, neither holds an address, a token, a secret or a user id, in clear or in base64.
+ */
+import { expect, test } from 'vitest';
+import {
+  ask,
+  askAndReadMail,
+  commitChange,
+  confirm,
+  dump,
+  newUser,
+  send,
+  submit,
+} from './support/wire.ts';
+import { eventually, startWorld, tokenIn, untilStatus, type World } from './support/world.ts';
+
+/** All ways in which `secret` may stand in a text: any case, encoded for a URL or as base64 at any offset. */
+function spellings(secret: string): RegExp[] {
+  const literal = (text: string, flags = '') =>
+    new RegExp(text.replaceAll(/[^\w]/g, String.raw`\$&`), flags);
+  const bytes = Buffer.from(secret);
+  const inBase64 = [0, 1, 2].flatMap((offset) => {
+    // The characters that do not depend on what stands around.
+    const whole = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64');
+    const first = [0, 2, 3][offset]!;
+    const core = whole.slice(first, Math.floor(((offset + bytes.length) * 8) / 6));
+    return [core, core.replaceAll('+', '-').replaceAll('/', '_')];
+  });
+  return [
+    literal(secret, 'i'),
+    literal(encodeURIComponent(secret), 'i'),
+    literal(bytes.toString('hex'), 'i'),
+    ...inBase64.map((text) => literal(text)),
+  ];
+}
+
+function expectClean(texts: Record<string, string>, secrets: Record<string, string>): void {
+  for (const [name, secret] of Object.entries(secrets)) {
+    expect(secret.length, name).toBeGreaterThan(5);
+    for (const spelling of spellings(secret))
+      for (const [where, text] of Object.entries(texts))
+        if (spelling.test(text))
+          expect.fail(`${name} is in ${where}: ${spelling.source} in ${text.slice(0, 500)}`);
+  }
+}
+
+/** Keeps every value that Redis ever held, not only those left at the end. */
+function watchRedis(world: World): { stop: () => Promise<Record<string, string>> } {
+  const seen: Record<string, string> = {};
+  let going = true;
+  const watching = (async () => {
+    for (let round = 0; going; round += 1) {
+      for (const [key, value] of Object.entries(await dump(world)))
+        seen[`${key} @${value.length}.${round}`] = value;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  })();
+  return {
+    async stop() {
+      going = false;
+      await watching;
+      return { ...seen, ...(await dump(world)) };
+    },
+  };
+}
+
+test('spellings are found where they hide', () => {
+  const secret = 'ada.byron@old.example';
+  for (const hidden of [
+    secret.toUpperCase(),
+    encodeURIComponent(secret),
+    Buffer.from(secret).toString('base64'),
+    Buffer.from(`x${secret}`).toString('base64'),
+    Buffer.from(`{"email":"${secret}"}`).toString('base64url'),
+    Buffer.from(secret).toString('hex'),
+  ])
+    expect(
+      spellings(secret).some((spelling) => spelling.test(`… ${hidden} …`)),
+      hidden,
+    ).toBe(true);
+  expect(spellings(secret).some((spelling) => spelling.test('ada is here'))).toBe(false);
+});
+
+test('neither the log at its most talkative nor Redis ever holds an address, a token, a secret or a user id', async () => {
+  const world = await startWorld({
+    env: {
+      LOG_LEVEL: 'trace',
+      CODE: 'on',
+      LIMIT_LINK: '40/1m',
+      RETURN_URLS: 'https://app.example/secret-return',
+    },
+  });
+  const redis = watchRedis(world);
+  const secrets: Record<string, string> = {
+    'client secret': world.tenant.clientSecret,
+    'sealing key': world.env['SEALING_KEYS']!,
+  };
+  const keep = (name: string, secret: string) => (secrets[name] = secret);
+  const meet = async (name: string) => {
+    const user = await newUser(world, `${name}.byron@old.example`);
+    keep(`${name}: sub`, user.sub);
+    keep(`${name}: id`, user.sub.replace('auth0|', ''));
+    keep(`${name}: address`, user.email);
+    keep(`${name}: local part`, `${name}.byron`);
+    keep(`${name}: access token`, user.token);
+    keep(`${name}: signature`, user.token.split('.')[2]!);
+    return user;
+  };
+
+  // The whole way, and back.
+  const ada = await meet('ada');
+  const change = await commitChange(
+    world,
+    ada,
+    'ada.lovelace@New.Example.org'.replace('New.Example', 'new.example'),
+    {
+      returnTo: 'https://app.example/secret-return',
+      locale: 'de',
+    },
+  );
+  keep('new address', change.email);
+  keep('new local part', 'ada.lovelace');
+  keep('confirm token', change.confirm);
+  keep('cancel token', change.cancel);
+  const changed = await world.inbox.waitFor((mail) => mail.text.includes('/undo#'));
+  const undo = keep('undo token', tokenIn(changed.text, 'undo'));
+  await world.call('POST', '/v1/undo', { body: { token: undo }, headers: { prefer: 'wait=10' } });
+  await untilStatus(world, ada.token, change.id, 'undone');
+
+  // A taken address.
+  const bob = await meet('bob');
+  world.tenant.addUser({ email: 'taken.one@new.example.org', password: 'correct horse' });
+  keep('taken address', 'taken.one@new.example.org');
+  const taken = await askAndReadMail(world, bob, 'taken.one@new.example.org');
+  await confirm(world, taken.confirm);
+  await untilStatus(world, bob.token, taken.id, 'rejected');
+
+  // A mail server that refuses, and quotes what it refuses.
+  const eve = await meet('eve');
+  world.inbox.fault({
+    stage: 'rcpt',
+    match: /refused\.one@/,
+    action: { code: 550, message: '5.1.1 <refused.one@new.example.org> is unknown here' },
+  });
+  keep('refused address', 'refused.one@new.example.org');
+  const refused = await ask(world, eve.token, 'refused.one@new.example.org');
+  await untilStatus(world, eve.token, refused.body.id, 'rejected');
+  // One that only wants to be asked later.
+  world.inbox.fault({
+    stage: 'rcpt',
+    match: /later\.one@/,
+    times: 1,
+    action: { code: 451, message: '4.7.1 <later.one@new.example.org> greylisted' },
+  });
+  keep('greylisted address', 'later.one@new.example.org');
+  await ask(world, (await meet('kim')).token, 'later.one@new.example.org');
+  await eventually(
+    () => world.logs.some(({ event }) => event === 'task.later'),
+    'the deferred mail',
+  );
+
+  // A tenant in trouble, which plays back what it was told.
+  const max = await meet('max');
+  const trouble = await askAndReadMail(world, max, 'trouble.one@new.example.org');
+  keep('trouble address', 'trouble.one@new.example.org');
+  world.tenant.faults.add({
+    kind: 'status',
+    status: 400,
+    times: 1,
+    match: { method: 'PATCH' },
+    body: {
+      statusCode: 400,
+      error: 'Bad Request',
+      message: `trouble.one@new.example.org of ${max.sub} is not welcome`,
+      errorCode: 'x',
+    },
+  });
+  await confirm(world, trouble.confirm);
+  await untilStatus(world, max.token, trouble.id, 'rejected');
+  world.tenant.faults.add({
+    kind: 'reset',
+    times: 1,
+    match: { method: 'GET', path: '/api/v2/users/' },
+  });
+  await ask(world, max.token, 'reset.one@new.example.org');
+  keep('reset address', 'reset.one@new.example.org');
+
+  // Every kind of bad request, with secrets in every place.
+  const token = ada.token;
+  const evil = keep('typed nonsense', 'nonsense.one@@new.example.org');
+  await ask(world, token, evil);
+  await ask(world, token, 'x@new.example.org', {
+    returnTo: keep('bad return', 'https://evil.example/keep-me-out'),
+  });
+  await world.call('POST', '/v1/email-changes', { token, body: `{"email":"${evil}"` });
+  await world.call('POST', '/v1/email-changes', { token: `${token}x`, body: {} });
+  await world.call('GET', `/v1/email-changes/${change.confirm}?access_token=${token}`);
+  await world.call('GET', `/v1/email-changes/%zz${change.confirm}`);
+  await world.call('GET', `/confirm?token=${taken.confirm}`);
+  await world.call('POST', '/v1/email-changes', {
+    token,
+    body: { email: 'a@b' },
+    headers: { 'user-agent': `${evil}\u001b[2J`.replaceAll(/[^\x20-\x7e]/g, '') },
+  });
+  keep('taken confirm token', taken.confirm);
+  await submit(world, '/confirm', taken.confirm);
+  await submit(world, '/confirm', `${taken.confirm.slice(0, -1)}!`);
+  await confirm(
+    world,
+    taken.confirm.replace(/^./, (it) => (it === 'A' ? 'B' : 'A')),
+  );
+  await world.call('POST', `/v1/email-changes/${trouble.id}/confirm`, {
+    token: max.token,
+    body: { code: '12345678' },
+  });
+  for (let i = 0; i < 40; i += 1) await confirm(world, taken.confirm);
+  const asPlain = await send(world.api, '/v1/email-changes', {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'text/plain' },
+    body: evil,
+  });
+  expect(asPlain.status).toBe(415);
+
+  const held = await redis.stop();
+  expect(Object.keys(held).length).toBeGreaterThan(50);
+  const events = new Set(world.logs.map(({ event }) => event));
+  for (const event of [
+    'request.done',
+    'email_change.pending',
+    'email_change.committed',
+    'email_change.rejected',
+    'email_change.undone',
+    'task.done',
+    'task.later',
+  ])
+    expect(events, event).toContain(event);
+  for (const line of world.logs) expect(JSON.stringify(line).length).toBeLessThan(2000);
+
+  // The tenant knows the management token that it gave out; Redis and the log must not.
+  const management = await world.redis.get(`${world.prefix}:management-token`);
+  if (management !== null) expect(management).not.toMatch(/eyJ|[\w-]+\.[\w-]+\.[\w-]{100}/);
+
+  const logged = Object.fromEntries(
+    world.logs.map((line, i) => [`log line ${i}`, JSON.stringify(line)]),
+  );
+  // Key names are as good as values.
+  const names = { 'key names': Object.keys(held).join('\n') };
+  expectClean({ ...logged, ...held, ...names }, secrets);
+}, 30_000);

@@ -1,0 +1,496 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { describe, expect, inject, onTestFinished, test } from 'vitest';
+import { close, recorded, taskOf, write, type EmailChange } from '../../src/domain/email-change.ts';
+import { createSealer } from '../../src/seal.ts';
+import { createChangeStore, StaleClaim, UnreadableRecord } from '../../src/store/changes.ts';
+import { StoreUnavailable } from '../../src/store/redis.ts';
+import { DAY, HOUR, SITUATIONS, type Situation } from '../domain/stories.ts';
+import { allKeys } from './all-keys.ts';
+
+/** A store on keys of its own, and ever more connections to it. */
+function openStore(options = { events: false, auditLength: 100 }) {
+  const prefix = `readdress:{s-${randomUUID()}}`;
+  const sealer = createSealer([randomBytes(32)], randomBytes);
+  const connect = () => {
+    const redis = new Redis(inject('redisUrl'));
+    onTestFinished(() => redis.disconnect());
+    return { redis, store: createChangeStore(redis, sealer, prefix, options) };
+  };
+  const { redis, store } = connect();
+  const everything = () => allKeys(redis, prefix);
+  onTestFinished(async () => {
+    const keys = Object.keys(await everything());
+    if (keys.length > 0) await redis.del(...keys);
+  });
+  return { redis, store, prefix, everything, connect, keys: store.keys };
+}
+type Opened = ReturnType<typeof openStore>;
+
+const NOW = Date.now();
+const LEASE_MS = 25_000;
+let count = 0;
+
+/** Puts a change of a user of its own into the store, in this situation, with its tasks due now. */
+async function put(
+  { store }: Opened,
+  situation: Situation = 'invited',
+  tasks: string[] = ['commit'],
+): Promise<EmailChange> {
+  count += 1;
+  const change: EmailChange = {
+    ...SITUATIONS[situation],
+    id: randomBytes(16).toString('base64url'),
+    sub: `auth0|${count}`,
+    expiresAt: NOW + HOUR,
+  };
+  await store.decideRequest(change.sub, (user) => ({
+    kind: 'write',
+    changes: [change],
+    user: { ...user, latest: change.id },
+    tasks: tasks.map((name) => taskOf(change, name, NOW)),
+  }));
+  return change;
+}
+
+const claim = ({ store }: Opened, { id }: EmailChange, now = NOW, holder: string = randomUUID()) =>
+  store.claim({ change: id, name: 'commit', at: NOW }, now, LEASE_MS, holder);
+
+const dueOf = (opened: Opened, { id }: EmailChange, name = 'commit') =>
+  opened.redis.zscore(opened.keys.due, `${id}:${name}`);
+
+describe('compare and set', () => {
+  test('fifty writers at once each build on what the one before wrote: none is lost, nor its task', async () => {
+    const opened = openStore();
+    const { id } = await put(opened);
+    const writers = Array.from({ length: 5 }, () => opened.connect().store);
+    await Promise.all(
+      Array.from({ length: 50 }, (_, i) =>
+        writers[i % 5]!.decide(id, (change) =>
+          write(
+            { ...change, codeTries: (change.codeTries ?? 0) + 1 },
+            taskOf(change, `t.${change.codeTries ?? 0}`, NOW),
+          ),
+        ).catch((error: unknown) => {
+          // Who loses fifty races in a row says so and has written nothing.
+          if (!(error instanceof StoreUnavailable)) throw error;
+        }),
+      ),
+    );
+    const { value, version } = (await opened.store.findChange(id))!;
+    expect(value.codeTries).toBe(version - 1);
+    expect(await opened.redis.zcard(opened.keys.due)).toBe(version);
+  });
+
+  test('a write over an older version writes nothing at all: no record, no task, no audit line, no message', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    const other = await put(opened);
+    const heard: string[] = [];
+    const listener = opened.connect().redis;
+    await listener.subscribe(opened.keys.changed);
+    listener.on('message', (_, ids: string) => heard.push(ids));
+
+    const body = (await opened.redis.get(opened.keys.change(change.id)))!.replace(/^\d+ /, '');
+    const held = await claim(opened, change);
+    const before = await opened.everything();
+    const plan = {
+      claim: { ...held, fate: 'done' },
+      writes: [
+        { version: '1', body },
+        { version: '7', body },
+      ],
+      tasks: [[String(NOW), `${change.id}:later`]],
+      audit: ['line'],
+      auditLength: 10,
+      announce: [opened.keys.changed, change.id],
+    };
+    const keys = [
+      opened.keys.due,
+      opened.keys.leases,
+      opened.keys.audit,
+      opened.keys.change(change.id),
+      opened.keys.change(other.id),
+    ];
+    expect(await opened.redis.swap(keys.length, ...keys, JSON.stringify(plan))).toBe('conflict');
+    expect(await opened.everything()).toEqual(before);
+    // Heard in order, so what a later write says came alone.
+    await opened.store.decide(other.id, (latest) => write({ ...latest, muted: true }));
+    await expect.poll(() => heard).toEqual([other.id]);
+  });
+
+  test('a record that must not exist yet is not overwritten', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    const before = await opened.everything();
+    const again = opened.store.decideRequest('auth0|somebody-else', () =>
+      write({ ...change, email: 'mallory@example.com' }),
+    );
+    await expect(again).rejects.toThrow(StoreUnavailable);
+    expect(await opened.everything()).toEqual(before);
+  });
+
+  test('a rule that refuses, throws, or only looks leaves everything as it is', async () => {
+    const opened = openStore();
+    const { id } = await put(opened);
+    const before = await opened.everything();
+    const code = 'commit-in-progress';
+    await opened.store.decide(id, () => ({ kind: 'refused', refusal: { code } }));
+    await opened.store.decide(id, recorded);
+    const thrown = opened.store.decide(id, () => {
+      throw new Error('no token of ours');
+    });
+    await expect(thrown).rejects.toThrow('no token of ours');
+    expect(await opened.everything()).toEqual(before);
+  });
+
+  test('about what does not exist there is nothing to decide', async () => {
+    const { store } = openStore();
+    expect(await store.decide('nothing', recorded)).toBeUndefined();
+    expect(await store.decideAmong('nothing', recorded)).toBeUndefined();
+  });
+
+  test('two requests of one user at once leave one open change, and the loser decided on what the winner wrote', async () => {
+    const opened = openStore();
+    const rules = Array.from({ length: 10 }, (_, i) =>
+      opened.connect().store.decideRequest('auth0|twice', (user, latest) => {
+        const change = { ...SITUATIONS.asked, id: `change-${i}`, sub: 'auth0|twice' };
+        return {
+          kind: 'write',
+          changes: latest ? [change, close(latest, 'superseded', NOW)] : [change],
+          user: { ...user, latest: change.id },
+          tasks: [taskOf(change, 'invite', NOW)],
+        };
+      }),
+    );
+    await Promise.all(rules);
+    const changes = await Promise.all(
+      rules.map(async (_, i) => (await opened.store.findChange(`change-${i}`))!.value),
+    );
+    const open = changes.filter(({ status }) => status === 'pending');
+    expect(open.map(({ id }) => id)).toEqual([
+      (await opened.store.readUser('auth0|twice')).value.latest,
+    ]);
+  });
+});
+
+describe('a claim', () => {
+  test('of a due task is given to one of fifty', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    const others = Array.from({ length: 5 }, () => opened.connect());
+    const claims = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => claim({ ...opened, ...others[i % 5] }, change)),
+    );
+    expect(claims.filter(Boolean)).toMatchObject([{ attempts: 1, until: NOW + LEASE_MS }]);
+  });
+
+  test('is not given before the task is due, nor for a task that is not there', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    expect(await claim(opened, change, NOW - 1)).toBeUndefined();
+    expect(await claim(opened, { ...change, id: 'nothing' })).toBeUndefined();
+    expect(await opened.redis.exists(opened.keys.leases)).toBe(0);
+  });
+
+  test('that was sent twice finds its own lease', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    const first = await claim(opened, change, NOW, 'me');
+    expect(await claim(opened, change, NOW + 5, 'me')).toMatchObject({
+      epoch: first?.epoch,
+      attempts: 1,
+    });
+    expect(await claim(opened, change, NOW + 5, 'you')).toBeUndefined();
+  });
+
+  test('is for somebody else when its lease is over, under a new epoch and as the next attempt', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    const first = await claim(opened, change);
+    expect(await claim(opened, change, NOW + LEASE_MS - 1)).toBeUndefined();
+    const second = await claim(opened, change, NOW + LEASE_MS);
+    expect(second?.attempts).toBe(2);
+    expect(Number(second?.epoch)).toBeGreaterThan(Number(first?.epoch));
+  });
+
+  test('never has an epoch that another one had, whatever became of the tasks', async () => {
+    const opened = openStore();
+    const changes = await Promise.all(Array.from({ length: 5 }, () => put(opened)));
+    const epochs: number[] = [];
+    for (let round = 0; round < 6; round += 1)
+      for (const change of changes) {
+        const held = (await claim(opened, change, NOW + round))!;
+        epochs.push(Number(held.epoch));
+        if (round % 3 === 0) await opened.store.release({ ...held, fate: 'later', at: NOW });
+        else {
+          await opened.store.release({ ...held, fate: 'done' });
+          await opened.store.decide(change.id, (latest) =>
+            write(latest, taskOf(latest, 'commit', NOW)),
+          );
+        }
+      }
+    expect(new Set(epochs).size).toBe(30);
+    expect(epochs).toEqual(epochs.toSorted((a, b) => a - b));
+  });
+
+  test('that was lost is stale and writes nothing, whatever its holder wants', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    const lost = (await claim(opened, change))!;
+    const held = (await claim(opened, change, NOW + LEASE_MS))!;
+    const before = await opened.everything();
+    const { store } = opened;
+    const rule = (latest: EmailChange) => write({ ...latest, muted: true });
+    for (const fate of ['done', 'hold'] as const)
+      await expect(store.decide(change.id, rule, { claim: { ...lost, fate } })).rejects.toThrow(
+        StaleClaim,
+      );
+    await expect(
+      store.decideAmong(change.id, rule, { claim: { ...lost, fate: 'later', at: NOW } }),
+    ).rejects.toThrow(StaleClaim);
+    await store.release({ ...lost, fate: 'done' });
+    await store.release({ ...lost, fate: 'later', at: NOW });
+    expect(await opened.everything()).toEqual(before);
+    await store.decide(change.id, rule, { claim: { ...held, fate: 'done' } });
+    expect(await dueOf(opened, change)).toBeNull();
+  });
+
+  test('that was lost parks nothing', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    const lost = (await claim(opened, change))!;
+    await claim(opened, change, NOW + LEASE_MS);
+    const before = await opened.everything();
+    await opened.store.park(lost, NOW);
+    expect(await opened.everything()).toEqual(before);
+  });
+});
+
+describe('what becomes of a claimed task', () => {
+  const marked = (change: EmailChange) => write({ ...change, muted: true });
+
+  test('done: it leaves with the write that records its outcome, and so does its lease', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    const held = (await claim(opened, change))!;
+    await opened.store.decide(change.id, marked, { claim: { ...held, fate: 'done' } });
+    expect(await dueOf(opened, change)).toBeNull();
+    expect(await opened.redis.hlen(opened.keys.leases)).toBe(0);
+  });
+
+  test('done, with the same task to follow: the new one stays', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    const held = (await claim(opened, change))!;
+    const again = (latest: EmailChange) => write(latest, taskOf(latest, 'commit', NOW + 99));
+    await opened.store.decide(change.id, again, { claim: { ...held, fate: 'done' } });
+    expect(await dueOf(opened, change)).toBe(String(NOW + 99));
+    expect(await claim(opened, change, NOW + 99)).toMatchObject({ attempts: 1 });
+  });
+
+  test('done, with nothing to write: it leaves all the same', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    const held = (await claim(opened, change))!;
+    await opened.store.decide(change.id, recorded, { claim: { ...held, fate: 'done' } });
+    expect(await dueOf(opened, change)).toBeNull();
+    expect((await opened.store.findChange(change.id))?.version).toBe(1);
+  });
+
+  test('hold: the write is recorded, and task and lease stay as they are', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    const held = (await claim(opened, change))!;
+    await opened.store.decide(change.id, marked, { claim: { ...held, fate: 'hold' } });
+    expect(await dueOf(opened, change)).toBe(String(NOW + LEASE_MS));
+    expect(await claim(opened, change, NOW + 1)).toBeUndefined();
+    expect((await opened.store.findChange(change.id))?.value.muted).toBe(true);
+  });
+
+  test('later: it comes again at its time, for whoever, and the attempt counts', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    const held = (await claim(opened, change))!;
+    await opened.store.release({ ...held, fate: 'later', at: NOW + 500 });
+    expect(await claim(opened, change, NOW + 499)).toBeUndefined();
+    expect(await claim(opened, change, NOW + 500)).toMatchObject({ attempts: 2 });
+  });
+
+  test('later and uncounted: the attempt did not happen', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    for (let i = 0; i < 3; i += 1) {
+      const held = (await claim(opened, change, NOW + i))!;
+      expect(held.attempts).toBe(1);
+      await opened.store.release({ ...held, fate: 'later', at: NOW, uncounted: true });
+    }
+  });
+
+  test('parked: it leaves the due tasks for the parked ones, until it is replayed, once', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    await opened.store.park((await claim(opened, change))!, NOW);
+    const task = `${change.id}:commit`;
+    expect(await opened.store.parked()).toEqual([task]);
+    expect(await dueOf(opened, change)).toBeNull();
+    expect(await opened.store.replay(task, NOW + 7)).toBe(true);
+    expect(await opened.store.replay(task, NOW + 8)).toBe(false);
+    expect(await opened.store.parked()).toEqual([]);
+    expect(await claim(opened, change, NOW + 7)).toMatchObject({ attempts: 1 });
+  });
+});
+
+describe('how long a record is kept', () => {
+  const ttlOf = (opened: Opened, { id }: EmailChange) => opened.redis.pttl(opened.keys.change(id));
+
+  test.each<Situation>(['confirmed', 'writing', 'undo asked', 'undoing'])(
+    '%s: for ever, until it is settled',
+    async (situation) => {
+      const opened = openStore();
+      const pending = await put(opened, 'invited');
+      expect(await ttlOf(opened, pending)).toBeGreaterThan(0);
+      await opened.store.decide(pending.id, (change) =>
+        write({ ...SITUATIONS[situation], id: change.id, sub: change.sub }),
+      );
+      expect(await ttlOf(opened, pending)).toBe(-1);
+    },
+  );
+
+  test.each<Situation>(['canceled', 'expired', 'rejected', 'superseded', 'undone', 'committed'])(
+    '%s: long enough to say what became of it, and not for ever',
+    async (situation) => {
+      const opened = openStore();
+      const change = await put(opened, 'confirmed');
+      expect(await ttlOf(opened, change)).toBe(-1);
+      const now = Date.now();
+      const { undo } = SITUATIONS[situation] as EmailChange;
+      await opened.store.decide(change.id, (latest) =>
+        write({
+          ...close(
+            { ...SITUATIONS[situation], id: latest.id, sub: latest.sub },
+            situation as 'canceled',
+            now,
+          ),
+          ...(undo ? { undo: { until: now + 7 * DAY } } : {}),
+        }),
+      );
+      const kept = undo ? 14 * DAY : 7 * DAY;
+      const ttl = await ttlOf(opened, change);
+      expect(ttl).toBeGreaterThan(kept - 60_000);
+      expect(ttl).toBeLessThanOrEqual(kept);
+    },
+  );
+
+  test("the user's index outlives every record it may point to", async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    const indexTtl = () => opened.redis.pttl(opened.keys.user(change.sub));
+    // The longest undo window there is, and the time for which a closed change is kept.
+    expect(await indexTtl()).toBeGreaterThan((await ttlOf(opened, change)) + 29 * DAY);
+    await opened.store.decideAmong(change.id, (latest, user) => ({
+      kind: 'write',
+      changes: [
+        {
+          ...SITUATIONS.committed,
+          id: latest.id,
+          sub: latest.sub,
+          undo: { until: NOW + 30 * DAY },
+        },
+      ],
+      user: { ...user, committed: [latest.id] },
+      tasks: [],
+    }));
+    expect(await indexTtl()).toBeGreaterThan(await ttlOf(opened, change));
+  });
+});
+
+describe('what stands in Redis', () => {
+  test('is sealed: no address, no user, no secret in any key or value', async () => {
+    const opened = openStore({ events: true, auditLength: 100 });
+    const change = await put(opened, 'committed', ['mail.done']);
+    await claim(opened, change);
+    const all = JSON.stringify(await opened.everything());
+    expect(all).toContain(change.id);
+    for (const secret of [change.email, 'ada', 'new.test', change.sub, 'auth0|', 'secret'])
+      expect(all).not.toContain(secret);
+  });
+
+  test.each<[string, (stored: string) => string]>([
+    ['altered', (stored) => `${stored.slice(0, -1)}${stored.endsWith('A') ? 'B' : 'A'}`],
+    ['of a newer schema', (stored) => stored.replace(/^(\d+) \d+ /, '$1 99 ')],
+    ['no record at all', () => 'hello'],
+    ['empty', () => ''],
+  ])('a record that is %s is not read, not guessed at, and not touched', async (_, spoil) => {
+    const opened = openStore();
+    const change = await put(opened);
+    const key = opened.keys.change(change.id);
+    await opened.redis.set(key, spoil((await opened.redis.get(key))!));
+    const before = await opened.everything();
+    await expect(opened.store.findChange(change.id)).rejects.toThrow(UnreadableRecord);
+    await expect(opened.store.decide(change.id, (latest) => write(latest))).rejects.toThrow(
+      UnreadableRecord,
+    );
+    expect(await opened.everything()).toEqual(before);
+  });
+
+  test('a record that was put in the place of another does not open', async () => {
+    const opened = openStore();
+    const [mine, theirs] = [await put(opened), await put(opened)];
+    const stolen = await opened.redis.get(opened.keys.change(theirs.id));
+    await opened.redis.set(opened.keys.change(mine.id), stolen!);
+    await expect(opened.store.findChange(mine.id)).rejects.toThrow(UnreadableRecord);
+  });
+
+  test('an audit trail holds each transition once, and about as many lines as it is told', async () => {
+    const opened = openStore({ events: false, auditLength: 5 });
+    const change = await put(opened, 'asked');
+    await opened.store.decide(change.id, (latest) => write({ ...latest, muted: true }));
+    await opened.store.decide(change.id, (latest) => write(close(latest, 'canceled', NOW + 1)), {
+      cause: { actor: 'operator' },
+    });
+    expect(await opened.store.readAudit(10)).toEqual([
+      {
+        actor: 'worker',
+        at: change.requestedAt,
+        change: change.id,
+        sub: change.sub,
+        status: 'pending',
+      },
+      {
+        actor: 'operator',
+        at: NOW + 1,
+        change: change.id,
+        sub: change.sub,
+        status: 'canceled',
+        before: 'pending',
+      },
+    ]);
+    for (let i = 0; i < 300; i += 1) await put(opened, 'asked', []);
+    expect(await opened.redis.xlen(opened.keys.audit)).toBeLessThan(200);
+  });
+});
+
+describe('the due tasks', () => {
+  test('come oldest first, as many as asked for, and none before its time', async () => {
+    const opened = openStore();
+    const change = await put(opened, 'invited', []);
+    const tasks = ['c', 'a', 'b', 'd'].map((name, i) => taskOf(change, name, NOW + i * 10));
+    await opened.store.decide(change.id, (latest) => write(latest, ...tasks));
+    const names = async (now: number, most: number) =>
+      (await opened.store.due(now, most)).map(({ name }) => name);
+    expect(await names(NOW + 20, 10)).toEqual(['c', 'a', 'b']);
+    expect(await names(NOW + 99, 2)).toEqual(['c', 'a']);
+    expect(await names(NOW - 1, 10)).toEqual([]);
+  });
+
+  test('a write that makes events due writes them with the transition itself, and with no other write', async () => {
+    const opened = openStore({ events: true, auditLength: 0 });
+    const change = await put(opened, 'asked', []);
+    await opened.store.decide(change.id, (latest) => write({ ...latest, muted: true }));
+    await opened.store.decide(change.id, (latest) => write(close(latest, 'canceled', NOW)));
+    const due = await opened.store.due(NOW + DAY, 10);
+    expect(due.map(({ name }) => name)).toEqual(['event.pending', 'event.canceled']);
+    expect(await opened.redis.exists(opened.keys.audit)).toBe(0);
+  });
+});
