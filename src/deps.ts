@@ -8,7 +8,7 @@ import type { Config } from './config.ts';
 import { openAlarm, type Alarm } from './queues.ts';
 import { createSealer, type Sealer } from './seal.ts';
 import { createChangeStore, type ChangeStore } from './store/changes.ts';
-import { checkDurability, openRedis, type RedisClient } from './store/redis.ts';
+import { checkDurability, openRedis, VolatileRedis, type RedisClient } from './store/redis.ts';
 import { createTransitions, type Transitions } from './store/transitions.ts';
 
 export type Deps<C extends Config = Config> = {
@@ -58,13 +58,23 @@ export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambi
 }
 
 /**
- * Waits for Redis as long as it takes, then refuses one that would lose acknowledged clicks.
+ * Waits for Redis as long as it takes, then refuses one that would lose acknowledged clicks. Never
+ * settles when the connection is closed first.
  * @throws {VolatileRedis}
  */
-export async function untilRedisReady(deps: Deps): Promise<void> {
-  if (deps.redis.status !== 'ready')
-    await new Promise<void>((resolve) => deps.redis.once('ready', () => resolve()));
-  if (!deps.config.allowVolatileRedis) await checkDurability(deps.redis);
+export async function untilRedisReady({ redis, config }: Deps): Promise<void> {
+  for (;;) {
+    if (redis.status !== 'ready')
+      await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
+    if (config.allowVolatileRedis) return;
+    try {
+      return await checkDurability(redis);
+    } catch (error) {
+      if (error instanceof VolatileRedis) throw error;
+      // Gone again before it could say.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
 }
 
 export async function closeDeps(deps: Deps): Promise<void> {

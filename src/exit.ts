@@ -18,8 +18,8 @@ export function exitOnBadConfig<T>(readConfig: () => T): T {
 
 /** A Redis that loses acknowledged clicks is a configuration fault too. */
 export const exitOnVolatileRedis = (log: Logger) => (error: unknown) => {
-  log.fatal({ event: 'redis.refused', ...describeError(error) });
   if (!(error instanceof VolatileRedis)) throw error;
+  log.fatal({ event: 'redis.refused', ...describeError(error) });
   process.stderr.write(
     `Redis would lose acknowledged clicks: ${error.message} (ALLOW_VOLATILE_REDIS=1 allows it, for development)\n`,
   );

@@ -15,7 +15,8 @@ const SCHEDULE_S = [5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200, 8
 export const sendEvent: Processor = async ({ deps, change, name, claim }) => {
   const { config, now } = deps;
   const status = name.slice('event.'.length);
-  if (config.webhookUrl === undefined || !isStatus(status)) return { kind: 'done', rule: recorded };
+  if (!isStatus(status)) return { kind: 'park', why: 'unknown event' };
+  if (config.webhookUrl === undefined) return { kind: 'done', rule: recorded };
   const id = `${change.id}.${status}`;
   const body = JSON.stringify(eventOf(config, change, status));
   const timestamp = String(Math.floor(now() / 1000));

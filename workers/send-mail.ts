@@ -26,6 +26,7 @@ const SEND_TIMEOUT_MS = 20_000;
 
 export const sendMail: Processor = async ({ deps, name, claim, hold }) => {
   const task = parseMailTask(name);
+  if (!task) return { kind: 'park', why: 'unknown mail' };
   const started = await hold((change) =>
     // Nobody is asked for an answer that comes too late, also before the expiry is recorded.
     change.status === 'pending' && isOver(change, deps.now())
@@ -33,7 +34,7 @@ export const sendMail: Processor = async ({ deps, name, claim, hold }) => {
       : startMail(change, name),
   );
   // Nothing marked: no longer wanted, or already sent as often as it may be.
-  if (!task || !('change' in started) || started.verdict.kind !== 'write')
+  if (!('change' in started) || started.verdict.kind !== 'write')
     return { kind: 'done', rule: recorded };
   const { change } = started;
   const to = MAILS[task.template].to === 'new' ? change.email : change.account?.email;

@@ -1,12 +1,12 @@
 /** The job door: one line per queue, the reconciler, and a clean end. */
-import { Worker } from 'bullmq';
+import { UnrecoverableError, Worker } from 'bullmq';
 import { weakenings, type WorkerConfig } from '../src/config.ts';
 import { closeDeps, openDeps, untilRedisReady, type Ambient } from '../src/deps.ts';
 import { exitOnVolatileRedis } from '../src/exit.ts';
-import { createLog } from '../src/log.ts';
+import { createLog, describeError } from '../src/log.ts';
 import type { QueueName, WakeUp } from '../src/queues.ts';
 import { createReadiness } from '../src/readiness.ts';
-import { openRedis } from '../src/store/redis.ts';
+import { openRedis, StoreUnavailable } from '../src/store/redis.ts';
 import { commit } from './commit.ts';
 import { expire } from './expire.ts';
 import { serveHealth } from './health.ts';
@@ -20,15 +20,15 @@ import { undo } from './undo.ts';
 import { withOutsideWorld, type WorkerDeps } from './worker-deps.ts';
 
 /** A task's name up to its first dot says who does it. */
-const PROCESSORS: Record<string, Processor> = {
-  invite,
-  commit,
-  undo,
-  revoke,
-  expire,
-  mail: sendMail,
-  event: sendEvent,
-};
+const PROCESSORS = new Map<string, Processor>([
+  ['invite', invite],
+  ['commit', commit],
+  ['undo', undo],
+  ['revoke', revoke],
+  ['expire', expire],
+  ['mail', sendMail],
+  ['event', sendEvent],
+]);
 
 export type RunningWorkers = {
   url: string;
@@ -66,7 +66,8 @@ export async function startWorkers(
     const worker: Worker<WakeUp> = new Worker(
       queue,
       async (job) => {
-        const processor = PROCESSORS[job.data.task.split('.')[0] ?? ''];
+        if (!isWakeUp(job.data)) throw new UnrecoverableError('not a wake-up of ours');
+        const processor = PROCESSORS.get(job.data.task.split('.')[0] ?? '');
         if (!processor) return parkUnknown(deps, job.data);
         await runTask(deps, worker, job, processor);
       },
@@ -80,6 +81,10 @@ export async function startWorkers(
       },
     );
     worker.on('error', (error) => log.warn({ event: 'queue.error', queue, err: error.name }));
+    worker.on('failed', (job, error) => {
+      const level = error instanceof StoreUnavailable ? 'warn' : 'error';
+      log[level]({ event: 'queue.job_failed', queue, job: job?.id, ...describeError(error) });
+    });
     return worker;
   };
   let closing = false;
@@ -102,6 +107,15 @@ export async function startWorkers(
     },
   };
 }
+
+/** Anybody with access to Redis can add a job; what is none of ours is left among the failed ones. */
+const isWakeUp = (data: unknown): data is WakeUp =>
+  typeof data === 'object' &&
+  data !== null &&
+  'change' in data &&
+  typeof data.change === 'string' &&
+  'task' in data &&
+  typeof data.task === 'string';
 
 /** A task from a newer or older version, or from nowhere: out of the way, in sight. */
 async function parkUnknown(deps: WorkerDeps, { change, task, at }: WakeUp): Promise<void> {

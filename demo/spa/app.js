@@ -109,6 +109,7 @@ async function showAccount() {
   }
   const element = new ReaddressChangeEmail();
   element.client = { ...client, request, current: openChange };
+  element.strings = { signIn: 'Sign in with your new address' };
   element.addEventListener('email-change', ({ detail: change }) => {
     byId('change').dataset.status = change.status;
     byId('problem').textContent = '';

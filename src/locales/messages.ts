@@ -8,7 +8,7 @@ import { match } from '@formatjs/intl-localematcher';
 import { IntlMessageFormat } from 'intl-messageformat';
 import type english from './en.json';
 
-export const LOCALES = ['en'] as const;
+export const LOCALES = ['en', 'de', 'es', 'fr', 'pt', 'ja', 'ar'] as const;
 export type Locale = (typeof LOCALES)[number];
 export type MessageKey = keyof typeof english;
 type Catalog = Record<MessageKey, string>;
@@ -32,7 +32,7 @@ export function matchLocale(requested: string | undefined): Locale {
   const tags = (requested ?? '')
     .split(',', MAX_TAGS)
     .map((range) => {
-      const [tag = '', weight] = range.split(';q=');
+      const [tag = '', weight] = range.split(/\s*;\s*q\s*=/i);
       return { tag: tag.trim(), weight: weight === undefined ? 1 : Number(weight) };
     })
     .filter(({ tag, weight }) => weight > 0 && /^[a-z]{2,3}(-[a-z0-9]{1,8}){0,4}$/i.test(tag))
@@ -55,9 +55,7 @@ function isWellFormed(tag: string): boolean {
   }
 }
 
-const RIGHT_TO_LEFT: readonly string[] = ['ar', 'fa', 'he', 'ur'];
-export const direction = (locale: Locale): 'ltr' | 'rtl' =>
-  RIGHT_TO_LEFT.includes(locale) ? 'rtl' : 'ltr';
+export const direction = (locale: Locale): 'ltr' | 'rtl' => (locale === 'ar' ? 'rtl' : 'ltr');
 
 const compiled = new Map<string, IntlMessageFormat>();
 
@@ -80,7 +78,12 @@ export function message(
 
 /** A Latin name in a right-to-left sentence keeps its own order: FSI … PDI (UAX #9, 2.4.1). */
 const isolate = (values: Record<string, string>): Record<string, string> =>
-  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, `\u2068${value}\u2069`]));
+  Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name,
+      /\p{Script=Arabic}/u.test(value) ? value : `\u2068${value}\u2069`,
+    ]),
+  );
 
 const times = new Map<Locale, Intl.DateTimeFormat>();
 

@@ -114,7 +114,7 @@ describe.skipIf(executablePath === undefined)('the demo in a browser', () => {
     expect(await app.locator('#address').textContent()).toBe(NEW);
     expect(world.tenant.user(sub)).toMatchObject({ email: NEW, email_verified: true });
 
-    await app.getByRole('button', { name: 'Sign in again' }).click();
+    await app.getByRole('button', { name: 'Sign in with your new address' }).click();
     expect(await app.getByLabel('Email address').inputValue()).toBe(NEW);
     await fillLogin(app);
     await app.getByLabel('New email address').waitFor();

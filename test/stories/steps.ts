@@ -29,7 +29,7 @@ export function addPerson(world: World, email = 'ada@old.example'): Person {
 export async function signIn(world: World, email: string): Promise<Tokens> {
   world.tenant.configureSpa({ redirectUris: [REDIRECT_URI] });
   const scope = 'openid email change:email offline_access';
-  return createBrowser(world.tenant).logIn({ username: email, password: PASSWORD }, { scope });
+  return createBrowser(world.tenant).logIn({ email, password: PASSWORD }, { scope });
 }
 
 /** Asks with a login of just now; `claims` are evidence in the access token. */
@@ -52,9 +52,9 @@ export async function ask(
   to: string,
   claims: object = {},
 ): Promise<Change> {
-  const { status, text, body, token } = await tryToAsk(world, person, to, claims);
-  expect(status, text).toBe(202);
-  return { id: body.id, sub: person.sub, from: person.email, to, token };
+  const { token, ...answer } = await tryToAsk(world, person, to, claims);
+  expect(answer).toMatchObject({ status: 202 });
+  return { id: answer.body.id, sub: person.sub, from: person.email, to, token };
 }
 
 /** The change as its owner sees it. */
@@ -113,9 +113,13 @@ export const inspect = (world: World, token: string): Promise<Answer> =>
   world.call('POST', '/v1/links/inspect', { body: { token } });
 
 /** Presses the button of the link's page: the form, the redirect, and the page it leads to. */
-export async function press(world: World, purpose: Purpose, token: string): Promise<() => Promise<string>> {
+export async function press(
+  world: World,
+  purpose: Purpose,
+  token: string,
+): Promise<() => Promise<string>> {
   const pressed = await submit(world, `/${purpose}`, token);
-  expect(pressed.status, pressed.text).toBe(303);
+  expect(pressed).toMatchObject({ status: 303 });
   const result = new URL(pressed.headers.location!, world.api);
   return async () => oneLine(await (await fetch(result)).text());
 }
@@ -141,7 +145,10 @@ export async function change(
 export const managementCalls = (world: World, sub: string): string[] =>
   world.tenant.calls
     .filter(({ userId }) => userId === sub)
-    .map(({ method, path, status }) => `${method} ${path.split('/').at(-1)!.replace(sub, 'user')} ${status}`);
+    .map(
+      ({ method, path, status }) =>
+        `${method} ${path.split('/').at(-1)!.replace(sub, 'user')} ${status}`,
+    );
 
 /** Nothing is due but what lies in the future; whoever holds a lease is not waited for. */
 export const caughtUp = (world: World) =>

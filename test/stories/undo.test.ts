@@ -1,0 +1,381 @@
+/** Takeover by email change is an incident of minutes: the previous mailbox takes its address back. */
+import { describe, expect, test } from 'vitest';
+import { expectProblem, submit } from '../support/wire.ts';
+import { startWorld, type World } from '../support/world.ts';
+import {
+  addPerson,
+  ask,
+  change,
+  DAY,
+  HOUR,
+  inspect,
+  linkIn,
+  mail,
+  mailsOf,
+  managementCalls,
+  oneLine,
+  press,
+  signIn,
+  tryToAsk,
+  until,
+  use,
+  view,
+  words,
+  type Change,
+  type Person,
+} from './steps.ts';
+
+const RESET = 'https://login.example.com/reset';
+const A = 'ada@a.example';
+const B = 'ada@b.example';
+const C = 'ada@c.example';
+
+const undoLink = (world: World, committed: Change) => linkIn(world, committed, 'changed', 'undo');
+const addressOf = (world: World, { sub }: Person) => world.tenant.user(sub).email;
+const effective = (world: World) => world.tenant.patches().filter((call) => call.effective);
+
+/** A → B → C, and the undo links that A and B hold. */
+async function chain(world: World) {
+  const ada = addPerson(world, A);
+  const first = await change(world, ada, B);
+  const second = await change(world, { ...ada, email: B }, C);
+  const links = { a: await undoLink(world, first), b: await undoLink(world, second) };
+  return { ada, first, second, links };
+}
+
+describe('the previous mailbox', () => {
+  test('takes its address back by the page behind its notice, and both mailboxes are told what to do', async () => {
+    const world = await startWorld({ env: { PASSWORD_RESET_URL: RESET } });
+    const ada = addPerson(world, A);
+    const stolen = await change(world, ada, B);
+    const link = await undoLink(world, stolen);
+
+    // Looking is not undoing: neither the page, nor the inspection that it makes.
+    expect((await world.call('GET', '/undo')).status).toBe(200);
+    const seen = await inspect(world, link);
+    expect(seen.body).toMatchObject({
+      purpose: 'undo',
+      status: 'committed',
+      email: 'a•••@b.example',
+      currentEmail: 'a•••@a.example',
+      expiresAt: (await view(world, stolen)).undoUntil,
+    });
+    expect(addressOf(world, ada)).toBe(B);
+
+    const page = await press(world, 'undo', link);
+    await until(world, stolen, { status: 'undone', signInAgain: true });
+    expect(await page()).toContain(words('page.outcome.undone.title'));
+    expect(await page()).toContain(words('page.outcome.undone.next'));
+
+    // One write, with the care of a commit: verified, no mail by Auth0, the identity by its connection.
+    expect(world.tenant.patches().map(({ body }) => body)).toEqual(
+      [B, A].map((email) => ({
+        email,
+        email_verified: true,
+        verify_email: false,
+        connection: 'Username-Password-Authentication',
+      })),
+    );
+    expect(world.tenant.user(ada.sub)).toMatchObject({ email: A, email_verified: true });
+
+    const restored = await mail(world, stolen, 'restored');
+    const undone = await mail(world, stolen, 'undone');
+    expect([restored.to, undone.to]).toEqual([[A], [B]]);
+    for (const { text, html } of [restored, undone]) {
+      expect(text).toContain(RESET);
+      expect(html).toContain(RESET);
+      expect(text).not.toMatch(/#[\w-]{64}/);
+    }
+    expect(oneLine(restored.text)).toContain(words('mail.restored.next'));
+    expect(undone.text).not.toContain(A);
+  });
+
+  test('has no reset link in its mails where none is configured', async () => {
+    const world = await startWorld();
+    const stolen = await change(world, addPerson(world, A), B);
+    await use(world, 'undo', await undoLink(world, stolen));
+    const mails = [await mail(world, stolen, 'restored'), await mail(world, stolen, 'undone')];
+    for (const { text } of mails) expect(text).not.toContain('http');
+  });
+
+  test('signs out whoever took the account: sessions and refresh tokens are gone at the tenant', async () => {
+    // A tenant that keeps sessions over a change of address: only the revocation can end them.
+    const world = await startWorld({ tenant: { endSessionsOnEmailChange: false } });
+    const ada = addPerson(world, A);
+    const stolen = await change(world, ada, B);
+    const { refresh_token = '' } = await signIn(world, B);
+    expect(world.tenant.sessions(ada.sub)).toHaveLength(1);
+    expect(world.tenant.refreshTokens(ada.sub)).toHaveLength(1);
+
+    await use(world, 'undo', await undoLink(world, stolen));
+    await until(world, stolen, { status: 'undone', revocation: 'done' });
+    expect(world.tenant.sessions(ada.sub)).toEqual([]);
+    expect(world.tenant.refreshTokens(ada.sub)).toEqual([]);
+    const renewed = await fetch(`${world.tenant.url}/oauth/token`, {
+      method: 'POST',
+      body: new URLSearchParams({
+        grant_type: 'refresh_token',
+        client_id: world.tenant.spaClientId,
+        refresh_token,
+      }),
+    });
+    expect(renewed.status).toBe(403);
+  });
+
+  test('is undone all the same where the plan has no revocation, and the status says so', async () => {
+    const world = await startWorld({ tenant: { plan: 'free' } });
+    const ada = addPerson(world, A);
+    const stolen = await change(world, ada, B);
+    await use(world, 'undo', await undoLink(world, stolen));
+    await until(world, stolen, { status: 'undone', revocation: 'unsupported' });
+    expect(addressOf(world, ada)).toBe(A);
+  });
+});
+
+describe('after an undo', () => {
+  test('nobody can ask for a change for UNDO_LOCK, a day by default, and is told for how long', async () => {
+    const world = await startWorld();
+    const ada = addPerson(world, A);
+    const stolen = await change(world, ada, B);
+    await use(world, 'undo', await undoLink(world, stolen));
+    await until(world, stolen, { status: 'undone' });
+
+    const refused = await tryToAsk(world, ada, C);
+    expectProblem(refused, 'changes-locked');
+    const left = Number(refused.headers.get('retry-after'));
+    expect(left).toBeGreaterThan(86_000);
+    expect(left).toBeLessThanOrEqual(86_400);
+    // Not even for the address that it had, and not half a day later.
+    expect((await tryToAsk(world, ada, A)).status).toBe(409);
+    world.pass(DAY / 2);
+    expectProblem(await tryToAsk(world, ada, C), 'changes-locked');
+    // Another user of the tenant is not locked.
+    const eve = addPerson(world, 'eve@a.example');
+    expect((await tryToAsk(world, eve, 'eve@b.example')).status).toBe(202);
+
+    world.pass(DAY / 2);
+    expect((await tryToAsk(world, ada, C)).status).toBe(202);
+  });
+
+  test('UNDO_LOCK=0s locks nothing', async () => {
+    const world = await startWorld({ env: { UNDO_LOCK: '0s' } });
+    const ada = addPerson(world, A);
+    const stolen = await change(world, ada, B);
+    await use(world, 'undo', await undoLink(world, stolen));
+    await until(world, stolen, { status: 'undone' });
+    expect((await tryToAsk(world, ada, C)).status).toBe(202);
+  });
+
+  test('the open change that followed is over, by no act of its own, and its link says so', async () => {
+    const world = await startWorld();
+    const ada = addPerson(world, A);
+    const stolen = await change(world, ada, B);
+    const next = await ask(world, { ...ada, email: B }, C);
+    const confirm = await linkIn(world, next, 'confirm', 'confirm');
+
+    await use(world, 'undo', await undoLink(world, stolen));
+    await until(world, next, { status: 'canceled', canceledBy: 'undo' });
+    await until(world, stolen, { status: 'undone' });
+    expect((await use(world, 'confirm', confirm)).body).toEqual({ status: 'canceled' });
+    expect(addressOf(world, ada)).toBe(A);
+    expect(effective(world)).toHaveLength(2);
+  });
+});
+
+describe('a chain A → B → C', () => {
+  test("A's link restores A and ends what followed; B's link can not undo that; all three are told", async () => {
+    const world = await startWorld();
+    const { ada, first, second, links } = await chain(world);
+    await use(world, 'undo', links.a);
+    await until(world, first, { status: 'undone' });
+    await until(world, second, { status: 'undone' });
+    expect(addressOf(world, ada)).toBe(A);
+
+    const late = await press(world, 'undo', links.b);
+    expect(await late()).toContain(words('page.outcome.undone.title'));
+    expect((await use(world, 'undo', links.b)).body).toEqual({ status: 'undone' });
+    expect(addressOf(world, ada)).toBe(A);
+    expect(effective(world)).toHaveLength(3);
+
+    await mail(world, first, 'restored');
+    await mail(world, first, 'undone');
+    await mail(world, second, 'undone');
+    const told = (each: Change) =>
+      mailsOf(world, each).filter((line) => /undone|restored/.test(line));
+    expect(told(first)).toEqual([`restored → ${A}`, `undone → ${B}`]);
+    expect(told(second)).toEqual([`undone → ${C}`]);
+  });
+
+  test("B's link restores B, and A keeps the last word", async () => {
+    const world = await startWorld();
+    const { ada, first, second, links } = await chain(world);
+    await use(world, 'undo', links.b);
+    await until(world, second, { status: 'undone' });
+    expect(addressOf(world, ada)).toBe(B);
+    expect((await view(world, first)).status).toBe('committed');
+
+    // The lock is for new changes, not for an owner who is late to read their mail.
+    await use(world, 'undo', links.a);
+    await until(world, first, { status: 'undone' });
+    expect(addressOf(world, ada)).toBe(A);
+  });
+
+  test('of both links at once A has the last word, whichever comes first', async () => {
+    const world = await startWorld();
+    const { ada, first, second, links } = await chain(world);
+    await Promise.all([use(world, 'undo', links.b), use(world, 'undo', links.a)]);
+    await until(world, first, { status: 'undone' }, 15_000);
+    await until(world, second, { status: 'undone' });
+    expect(addressOf(world, ada)).toBe(A);
+  });
+
+  test('a chain that leads back to A is undone to A without a complaint to A', async () => {
+    const world = await startWorld();
+    const ada = addPerson(world, A);
+    const away = await change(world, ada, B);
+    const back = await change(world, { ...ada, email: B }, A);
+    await use(world, 'undo', await undoLink(world, away));
+    await until(world, back, { status: 'undone' });
+    await mail(world, away, 'restored');
+    await mail(world, away, 'undone');
+    expect(addressOf(world, ada)).toBe(A);
+    expect(mailsOf(world, back).filter((line) => line.startsWith('undone'))).toEqual([]);
+    // It was there already: nothing had to be written.
+    expect(effective(world)).toHaveLength(2);
+  });
+});
+
+describe('an undo is refused, with its reason and without a write, when', () => {
+  type Trouble = (world: World, sub: string) => void;
+  const gone: Trouble = (world, sub) => world.tenant.deleteUser(sub);
+  const moved: Trouble = (world, sub) =>
+    void world.tenant.updateUser(sub, { email: 'x@z.example' });
+  const linked: Trouble = (world, sub) => {
+    const [database] = world.tenant.user(sub).identities;
+    const social = {
+      connection: 'google-oauth2',
+      provider: 'google-oauth2',
+      user_id: '7',
+      isSocial: true,
+    };
+    world.tenant.updateUser(sub, { identities: [social, database!] });
+  };
+  const taken: Trouble = (world) => void world.tenant.addUser({ email: A });
+
+  test.each([
+    ['the account has moved on by other means', 'address-drifted', moved],
+    ['the account is gone', 'user-gone', gone],
+    ['another identity is the primary one by now', 'unsupported-identity', linked],
+    ['somebody else has the previous address by now', 'email-taken', taken],
+  ] as const)('%s: %s', async (_, reason, trouble) => {
+    const world = await startWorld();
+    const ada = addPerson(world, A);
+    const stolen = await change(world, ada, B);
+    const link = await undoLink(world, stolen);
+    trouble(world, ada.sub);
+
+    const page = await press(world, 'undo', link);
+    await until(world, stolen, { status: 'committed', reason });
+    expect(await page()).toContain(words('page.outcome.undo-refused.title'));
+    expect(await page()).toContain(words(`reason.${reason}.why`));
+    expect((await use(world, 'undo', link)).body).toEqual({ status: 'committed', reason });
+    expect(effective(world)).toHaveLength(1);
+    expect(mailsOf(world, stolen)).not.toContain(`restored → ${A}`);
+    // An undo that changed nothing locks nothing.
+    expect((await tryToAsk(world, ada, C)).status).toBe(202);
+  });
+
+  test('its window is over: the page says that it is too late, and nothing happens', async () => {
+    const world = await startWorld({ env: { UNDO_WINDOW: '1h' } });
+    const ada = addPerson(world, A);
+    const stolen = await change(world, ada, B);
+    const link = await undoLink(world, stolen);
+    world.pass(HOUR);
+    const page = await press(world, 'undo', link);
+    expect(await page()).toContain(words('page.outcome.undo-window-passed.title'));
+    expect(await view(world, stolen)).toMatchObject({ status: 'committed' });
+    expect(addressOf(world, ada)).toBe(B);
+    expect(effective(world)).toHaveLength(1);
+  });
+});
+
+describe('an undo happens once', () => {
+  test('twenty presses at once are one write, one mail to each side, one answer', async () => {
+    const world = await startWorld();
+    const ada = addPerson(world, A);
+    const stolen = await change(world, ada, B);
+    const link = await undoLink(world, stolen);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => use(world, 'undo', link)));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]));
+    await until(world, stolen, { status: 'undone', revocation: 'done' });
+    expect((await use(world, 'undo', link)).body).toEqual({ status: 'undone' });
+    await mail(world, stolen, 'restored');
+    await mail(world, stolen, 'undone');
+    expect(effective(world)).toHaveLength(2);
+    expect(mailsOf(world, stolen)).toEqual([
+      `changed → ${A}`,
+      `confirm → ${B}`,
+      `done → ${B}`,
+      `notice → ${A}`,
+      `restored → ${A}`,
+      `undone → ${B}`,
+    ]);
+  });
+
+  test.each([
+    { kind: 'executeThenReset' },
+    { kind: 'executeThenStatus', status: 502 },
+    { kind: 'reset' },
+  ] as const)(
+    'when the answer to its write is lost ($kind) it is settled by reading, never by writing again',
+    async (fault) => {
+      const world = await startWorld();
+      const ada = addPerson(world, A);
+      const stolen = await change(world, ada, B);
+      world.tenant.faults.add({ ...fault, match: { method: 'PATCH' }, times: 1 });
+      await use(world, 'undo', await undoLink(world, stolen));
+      await until(world, stolen, { status: 'undone' });
+      expect(addressOf(world, ada)).toBe(A);
+      expect(effective(world)).toHaveLength(2);
+    },
+  );
+
+  test('when support has put the address back already it is settled without a write', async () => {
+    const world = await startWorld();
+    const ada = addPerson(world, A);
+    const stolen = await change(world, ada, B);
+    world.tenant.updateUser(ada.sub, { email: A });
+    await use(world, 'undo', await undoLink(world, stolen));
+    await until(world, stolen, { status: 'undone', revocation: 'done' });
+    expect(effective(world)).toHaveLength(1);
+    await mail(world, stolen, 'restored');
+    expect(managementCalls(world, ada.sub).slice(3)).toEqual([
+      'GET user 200',
+      'DELETE sessions 202',
+      'DELETE refresh-tokens 202',
+    ]);
+  });
+});
+
+test('an undo token opens no other door, and no other token opens this one', async () => {
+  const world = await startWorld();
+  const ada = addPerson(world, A);
+  const stolen = await change(world, ada, B);
+  const undo = await undoLink(world, stolen);
+  const cancel = await linkIn(world, stolen, 'notice', 'cancel');
+  const confirm = await linkIn(world, stolen, 'confirm', 'confirm');
+  for (const purpose of ['confirm', 'approve', 'cancel'] as const)
+    expectProblem(await use(world, purpose, undo), 'invalid-link');
+  for (const token of [confirm, cancel])
+    expectProblem(await use(world, 'undo', token), 'invalid-link');
+  expect((await submit(world, '/cancel', undo)).status).toBe(400);
+
+  // The proof of one change under the name of another is nothing at all.
+  const eve = await change(world, addPerson(world, 'eve@a.example'), 'eve@b.example');
+  const other = await undoLink(world, eve);
+  expectProblem(await use(world, 'undo', other.slice(0, 22) + undo.slice(22)), 'invalid-link');
+
+  expect((await view(world, stolen)).status).toBe('committed');
+  expect((await view(world, eve)).status).toBe('committed');
+  expect(effective(world)).toHaveLength(2);
+});

@@ -1,0 +1,299 @@
+import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { agree, write, type EmailChange } from '../../src/domain/email-change.ts';
+import { eventually, startWorld, type World } from '../support/world.ts';
+import {
+  ask,
+  click,
+  commit,
+  effectivePatches,
+  invite,
+  mailsOf,
+  MAILS_OF_A_COMMIT,
+  recordOf,
+  startDeployment,
+  storeOf,
+  untilDrained,
+  untilMails,
+  untilStatus,
+} from './steps.ts';
+
+const QUEUES = ['tenant', 'mail', 'event', 'upkeep'] as const;
+
+/** Removes all that BullMQ keeps for this world, and nothing of ours. */
+async function wipeQueues({ redis, prefix }: World): Promise<number> {
+  const keys = await redis.keys(`${prefix.replaceAll(/[{}]/g, String.raw`\$&`)}:*`);
+  const theirs = keys.filter((key) => QUEUES.some((name) => key.startsWith(`${prefix}:${name}:`)));
+  if (theirs.length > 0) await redis.del(...theirs);
+  return theirs.length;
+}
+
+/** A stranger's way into one of the queues. */
+function openQueue(world: World, name: string): Queue {
+  const connection = new Redis(world.env['REDIS_URL']!, { maxRetriesPerRequest: null });
+  const queue = new Queue(name, { connection, prefix: world.prefix });
+  onTestFinished(async () => {
+    await queue.close();
+    connection.disconnect();
+  });
+  return queue;
+}
+
+/** Puts a task among the due ones, and rings for it. */
+async function addTask(world: World, { id }: { id: string }, name: string): Promise<void> {
+  await world.redis.zadd(`${world.prefix}:due`, world.now(), `${id}:${name}`);
+  ring(world, { id }, name);
+}
+
+const ring = (world: World, { id }: { id: string }, name: string): void =>
+  world.workers?.deps.alarm.wake([{ change: id, name, at: world.now() }]);
+
+/** Writes over a record as if another version, or nobody who holds the key, had. */
+async function spoil(world: World, id: string, how: (stored: string) => string): Promise<string> {
+  const key = `${world.prefix}:change:${id}`;
+  const spoilt = how((await world.redis.get(key))!);
+  await world.redis.set(key, spoilt);
+  return spoilt;
+}
+
+const parkedOf = ({ redis, prefix }: World) => redis.zrange(`${prefix}:parked`, '0', '-1');
+
+describe('a wake-up that is lost', () => {
+  test('between the write and the ring, as when the API dies there, costs two seconds at most', async () => {
+    const world = await startWorld();
+    const invited = await invite(world);
+    await storeOf(world).decide(invited.id, (change) => agree(change, 'new', world.now()));
+    expect(await untilStatus(world, invited, 'committed', 2500)).toBeDefined();
+  });
+
+  test('with everything that BullMQ had stored, right after the click: it commits all the same', async () => {
+    const world = await startWorld({ workers: false });
+    const asked = await ask(world);
+    const first = await startDeployment(world);
+    await untilMails(world, asked, 2);
+    await first.close();
+    const [mail] = world.inbox.to(asked.to);
+    await click(world, /confirm#([\w-]{64})/.exec(mail!.text)![1]!);
+    expect(await wipeQueues(world)).toBeGreaterThan(0);
+    await startDeployment(world);
+    await untilStatus(world, asked, 'committed', 2500);
+  });
+
+  test('again and again, under the feet of the workers: everything is done once', async () => {
+    const world = await startWorld();
+    await startDeployment(world);
+    let wiped = 0;
+    const wiper = setInterval(() => void wipeQueues(world).then((count) => (wiped += count)), 40);
+    const stories = await Promise.all(
+      Array.from({ length: 8 }, (_, i) =>
+        ask(world, { email: `u${i}@example.com`, to: `u${i}@example.org` }),
+      ),
+    );
+    await eventually(() => wiped > 50);
+    clearInterval(wiper);
+    // What was rung for in vain is rung for again after a while.
+    world.pass(10_000);
+    await Promise.all(stories.map((story) => untilMails(world, story, 2)));
+    await untilDrained(world);
+    expect(world.inbox.messages).toHaveLength(16);
+  });
+
+  test('does not stop a task that was put off: it is woken at its time', async () => {
+    const world = await startWorld();
+    const match = { method: 'GET', path: '/api/v2/' };
+    const body = { errorCode: 'insufficient_scope' };
+    const broken = world.tenant.faults.add({ kind: 'status', status: 403, body, match });
+    const asked = await ask(world);
+    await broken.struck;
+    await eventually(() => world.logs.some(({ event }) => event === 'task.later'));
+    broken.remove();
+    await wipeQueues(world);
+    world.pass(60_000);
+    expect(await untilMails(world, asked, 2)).toHaveLength(2);
+  });
+});
+
+describe('workers that die on a task', () => {
+  test('ten times in a row: the eleventh commits it, once', async () => {
+    const world = await startWorld({ workers: false });
+    const asked = await ask(world);
+    const first = await startDeployment(world);
+    await untilMails(world, asked, 2);
+    await untilDrained(world);
+    await first.close();
+    await storeOf(world).decide(asked.id, (change) => agree(change, 'new', world.now()));
+    const due = { change: asked.id, name: 'commit', at: 0 };
+    for (let died = 1; died <= 10; died += 1) {
+      const claim = await storeOf(world).claim(due, world.now(), 25_000, `worker ${died}`);
+      expect(claim?.attempts).toBe(died);
+      world.pass(25_000);
+    }
+    await startDeployment(world);
+    await untilStatus(world, asked, 'committed');
+    await untilMails(world, asked, 4);
+    expect(effectivePatches(world)).toHaveLength(1);
+  });
+
+  test('with the PATCH carried out and unanswered: another one finds it out by reading', async () => {
+    const world = await startWorld({ workers: false });
+    const asked = await ask(world);
+    const first = await startDeployment(world);
+    await untilMails(world, asked, 2);
+    await untilDrained(world);
+    await first.close();
+    const store = storeOf(world);
+    await store.decide(asked.id, (change) => agree(change, 'new', world.now()));
+    const due = { change: asked.id, name: 'commit', at: 0 };
+    const claim = (await store.claim(due, world.now(), 25_000, 'dead'))!;
+    await store.decide(asked.id, (change) => write({ ...change, writing: true }), {
+      claim: { ...claim, fate: 'hold' },
+    });
+    world.tenant.updateUser(asked.sub, { email: asked.to, email_verified: true });
+    world.pass(25_000);
+    await startDeployment(world);
+    await untilStatus(world, asked, 'committed');
+    expect(await untilMails(world, asked, 4)).toEqual(MAILS_OF_A_COMMIT);
+    expect(world.tenant.patches()).toEqual([]);
+  });
+});
+
+describe('a task that nobody here can do', () => {
+  test.each([
+    'juggle',
+    'juggle.1',
+    'mail.juggle',
+    'mail.confirm.next',
+    'mail',
+    'event.juggled',
+    'constructor',
+    '__proto__.x',
+    'toString',
+  ])('%s: parked in sight, and the others go on', async (name) => {
+    const world = await startWorld({
+      env: { WEBHOOK_URL: 'http://localhost:9/', WEBHOOK_SECRETS: SECRET },
+    });
+    const asked = await ask(world);
+    await addTask(world, asked, name);
+    await eventually(
+      async () => (await parkedOf(world)).includes(`${asked.id}:${name}`),
+      'parking',
+    );
+    const reported = world.logs.filter(({ event }) => event === 'task.parked');
+    expect(reported).toMatchObject([{ level: 'error', change: asked.id, task: name }]);
+    await commit(world, { email: 'other@example.com', to: 'other@example.org' });
+    expect((await recordOf(world, asked.id)).status).toBe('pending');
+  });
+
+  test('a task of a change that is no more is dropped', async () => {
+    const world = await startWorld();
+    await addTask(world, { id: 'AAAAAAAAAAAAAAAAAAAAAA' }, 'commit');
+    await untilDrained(world);
+    expect(await parkedOf(world)).toEqual([]);
+  });
+});
+
+describe('a job that is not ours', () => {
+  test.each<[string, unknown]>([
+    ['no data', null],
+    ['a number', 7],
+    ['a string', 'commit'],
+    ['a list', ['commit']],
+    ['a task that is no name', { change: 'x', task: 5, at: 0 }],
+    ['a change that is no id', { change: { $gt: '' }, task: 'commit', at: 0 }],
+    ['a task without a change', { task: 'commit' }],
+    ['a claim to what is not due', { change: 'x', task: 'commit', at: 0 }],
+    ['five megabytes', { change: 'x'.repeat(5_000_000), task: 'commit', at: 0 }],
+  ])(
+    '%s: does no harm in any queue, and is reported where it can be no wake-up',
+    async (_, data) => {
+      const world = await startWorld();
+      const before = await world.redis.zcard(`${world.prefix}:due`);
+      for (const name of QUEUES)
+        await openQueue(world, name).add('garbage', data, { jobId: 'garbage', attempts: 5 });
+      await commit(world);
+      await untilDrained(world);
+      await eventually(async () => {
+        const counts = QUEUES.map((name) =>
+          openQueue(world, name).getJobCounts('wait', 'active', 'delayed'),
+        );
+        return (await Promise.all(counts)).every((count) =>
+          Object.values(count).every((n) => n === 0),
+        );
+      }, 'the queues to be empty');
+      expect(await parkedOf(world)).toEqual([]);
+      // What is left is the expiry of the link.
+      expect(await world.redis.zcard(`${world.prefix}:due`)).toBe(before + 1);
+      const isWakeUp =
+        typeof data === 'object' &&
+        data !== null &&
+        'change' in data &&
+        typeof data.change === 'string' &&
+        'task' in data &&
+        typeof data.task === 'string';
+      const reported = world.logs.filter(({ event }) => event === 'queue.job_failed');
+      expect(reported.map(({ queue, level }) => [queue, level])).toEqual(
+        expect.arrayContaining(isWakeUp ? [] : QUEUES.map((name) => [name, 'error'])),
+      );
+      expect(reported).toHaveLength(isWakeUp ? 0 : QUEUES.length);
+    },
+  );
+});
+
+describe('a record that nobody here can read', () => {
+  test.each<[string, (stored: string) => string]>([
+    ['of a newer schema', (stored) => stored.replace(/^(\d+) 1 /, '$1 2 ')],
+    ['sealed with another key', (stored) => stored.replace(/ \w{6}\./, ' AAAAAA.')],
+    ['altered', (stored) => `${stored.slice(0, -4)}AAAA`],
+  ])('%s: its task is parked in sight, it is left alone, and the others go on', async (_, how) => {
+    const world = await startWorld({ workers: false });
+    const asked = await ask(world);
+    const spoilt = await spoil(world, asked.id, how);
+    await startDeployment(world);
+    await eventually(async () => (await parkedOf(world)).includes(`${asked.id}:invite`), 'parking');
+    expect(world.logs.filter(({ event }) => event === 'task.parked')).toMatchObject([
+      { level: 'error', change: asked.id, task: 'invite', kind: 'UnreadableRecord' },
+    ]);
+    expect(await world.redis.get(`${world.prefix}:change:${asked.id}`)).toBe(spoilt);
+    await commit(world, { email: 'other@example.com', to: 'other@example.org' });
+  });
+
+  test('is done after all when it can be read again and its task is replayed', async () => {
+    const world = await startWorld({ workers: false });
+    const asked = await ask(world);
+    const key = `${world.prefix}:change:${asked.id}`;
+    const good = (await world.redis.get(key))!;
+    await spoil(world, asked.id, (stored) => stored.replace(/^(\d+) 1 /, '$1 2 '));
+    await startDeployment(world);
+    await eventually(async () => (await parkedOf(world)).length === 1);
+    await world.redis.set(key, good);
+    expect(await storeOf(world).replay(`${asked.id}:invite`, world.now())).toBe(true);
+    await untilMails(world, asked, 2);
+    expect(mailsOf(world, asked)).toHaveLength(2);
+  });
+
+  test('that drives its worker mad, time and again, is parked at last', async () => {
+    const world = await startWorld();
+    const invited = await invite(world);
+    await untilMails(world, invited, 2);
+    await untilDrained(world);
+    // Sealed by us, of our schema, and yet not what any of our versions wrote.
+    const { mails: _, ...broken } = await recordOf(world, invited.id);
+    await storeOf(world).decide(invited.id, () => write(broken as unknown as EmailChange));
+    await addTask(world, invited, 'mail.approve.1');
+    await eventually(
+      async () => {
+        world.pass(60_000);
+        ring(world, invited, 'mail.approve.1');
+        return (await parkedOf(world)).length > 0;
+      },
+      'parking',
+      12_000,
+    );
+    const failed = world.logs.filter(({ event }) => event === 'task.failed');
+    expect(failed).toHaveLength(19);
+    expect(failed.every(({ level, kind }) => level === 'error' && kind === 'TypeError')).toBe(true);
+  });
+});
+
+const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
