@@ -10,6 +10,9 @@ import { cancel } from './domain/email-change.ts';
 import { exitOnBadConfig } from './exit.ts';
 import { isChangeId } from './links.ts';
 import { createLog } from './log.ts';
+import { SealError } from './seal.ts';
+import { UnreadableRecord } from './store/changes.ts';
+import { StoreUnavailable } from './store/redis.ts';
 
 const USAGE = `readdress: what an operator does by hand
 
@@ -74,8 +77,11 @@ async function run(
   try {
     await within(5000, new Promise<void>((resolve) => deps.redis.once('ready', () => resolve())));
     return await command(deps, argument);
-  } catch {
-    return fail('Redis does not answer');
+  } catch (error) {
+    if (error instanceof StoreUnavailable) return fail('Redis does not answer');
+    if (error instanceof UnreadableRecord || error instanceof SealError)
+      return fail('sealed by none of SEALING_KEYS, altered, or written by a newer version');
+    throw error;
   } finally {
     await closeDeps(deps);
   }
@@ -85,7 +91,7 @@ const within = (ms: number, work: Promise<void>): Promise<void> =>
   Promise.race([
     work,
     new Promise<never>((_, reject) => {
-      setTimeout(() => reject(new Error('late')), ms).unref();
+      setTimeout(() => reject(new StoreUnavailable('late')), ms).unref();
     }),
   ]);
 

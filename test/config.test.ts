@@ -119,7 +119,7 @@ describe('faults', () => {
       { AUTH0_ISSUERS: `https://user:${secret}@acme.auth0.com/` },
       { CORS_ORIGINS: `https://spa.example,https://user:${secret}@spa.example` },
       { RETURN_URLS: `https://user:${secret}@spa.example/` },
-      { MAIL_FROM: `${secret}` },
+      { MAIL_FROM: secret },
       { AUTH0_DOMAIN: `https://${secret}` },
     ];
     for (const changes of cases) {

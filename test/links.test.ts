@@ -223,7 +223,7 @@ describe('a link', () => {
         const url = new URL(linkUrl(config({ linkStyle: 'query' }), change, purpose));
         expect(url.searchParams.get('token')).toBe(linkToken(change, purpose));
         expect(url.hash).toBe('');
-        if (purpose === 'confirm') expect(url.searchParams.get('tab')).toBe('1');
+        expect(url.searchParams.get('tab')).toBe(purpose === 'confirm' ? '1' : null);
       }),
     );
   });

@@ -88,7 +88,7 @@ describe('sealing', () => {
       '',
       '.',
       `${id}.`,
-      `${id}`,
+      id,
       `.${id}`,
       `${id}.${'A'.repeat(38)}`,
       '__proto__.AAAA',

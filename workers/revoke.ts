@@ -4,16 +4,26 @@
  */
 import { revoked } from '../src/domain/commit.ts';
 import type { Revocation } from '../src/domain/email-change.ts';
+import { revocationTask } from '../src/domain/transitions.ts';
 import { TenantFault } from './auth0/faults.ts';
 import type { Outcome, Processor } from './outcome.ts';
 
 const ATTEMPTS = 5;
 
 export const revoke: Processor = async ({ deps, change, name, claim }) => {
-  const done = (revocation: Revocation): Outcome => ({
-    kind: 'done',
-    rule: (latest) => revoked(latest, revocation),
-  });
+  const done = (revocation: Revocation, level: 'info' | 'warn' = 'info'): Outcome => {
+    deps.log[level]({ event: `revocation.${revocation}`, change: change.id });
+    const told = deps.config.webhookUrl !== undefined;
+    return {
+      kind: 'done',
+      rule: (latest) =>
+        revoked(
+          latest,
+          revocation,
+          ...(told ? [revocationTask(latest, revocation, deps.now())] : []),
+        ),
+    };
+  };
   // After an undo everything goes: whoever took the account may hold a refresh token.
   const what = name === 'revoke.undo' || deps.config.revoke === 'all' ? 'all' : 'sessions';
   try {
@@ -27,10 +37,8 @@ export const revoke: Processor = async ({ deps, change, name, claim }) => {
       return done('unsupported');
     if (answer.status === 404 && kind === 'refused') return done('unsupported');
     // The tenant did not grant us this: an operator should know, once, and the change is fine.
-    if (kind === 'configuration' || kind === 'refused' || claim.attempts >= ATTEMPTS) {
-      deps.log.warn({ event: 'revocation.failed', change: change.id, status: answer.status });
-      return done('failed');
-    }
+    if (kind === 'configuration' || kind === 'refused' || claim.attempts >= ATTEMPTS)
+      return done('failed', 'warn');
     return { kind: 'later', why: error.message };
   }
 };

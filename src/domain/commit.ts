@@ -15,6 +15,7 @@ import {
   type Revocation,
   type Side,
   type Step,
+  type Task,
   type UserChanges,
 } from './email-change.ts';
 
@@ -145,5 +146,5 @@ export function reject(change: EmailChange, reason: Reason, now: number): Step |
 }
 
 /** Ending the sessions is best effort: whatever came of it is reported and changes nothing else. */
-export const revoked = (change: EmailChange, revocation: Revocation): Step =>
-  write({ ...change, revocation });
+export const revoked = (change: EmailChange, revocation: Revocation, ...tasks: Task[]): Step =>
+  write({ ...change, revocation }, ...tasks);

@@ -1,5 +1,11 @@
 /** What a step changes in the eyes of the world: for the log, the events and the audit trail. */
-import type { EmailChange, Status, Task } from './email-change.ts';
+import {
+  taskOf,
+  type EmailChange,
+  type Revocation,
+  type Status,
+  type Task,
+} from './email-change.ts';
 
 export type Transition = { change: EmailChange; from?: Status };
 
@@ -24,3 +30,7 @@ export const eventTask = ({ change }: Transition): Task => ({
   name: `event.${change.status}`,
   at: sinceOf(change),
 });
+
+/** No transition, but told as well: what came of ending the sessions after a commit or an undo. */
+export const revocationTask = (change: EmailChange, revocation: Revocation, now: number): Task =>
+  taskOf(change, `event.revocation.${change.status}.${revocation}`, now);

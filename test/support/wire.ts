@@ -1,6 +1,11 @@
 /** What route tests look at besides a plain JSON call: bytes on the wire, and all that Redis holds. */
 import { once } from 'node:events';
-import { request, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http';
+import {
+  request,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+} from 'node:http';
 import { connect } from 'node:net';
 import { expect } from 'vitest';
 import { PROBLEMS, type ProblemCode } from '../../src/problems.ts';
@@ -25,7 +30,7 @@ export async function send(base: string, path: string, call: WireCall = {}): Pro
     ...(call.headers ? { headers: call.headers } : {}),
   });
   sent.end(call.body);
-  const [answer] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
   const chunks: Buffer[] = [];
   for await (const chunk of answer) chunks.push(chunk as Buffer);
   return {

@@ -31,6 +31,14 @@ local held = redis.call('GET', KEYS[1])
 if held and redis.sha1hex(held) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1`;
 const UNLOCK = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 1`;
+/** After a failure the lock stays for a while, in nobody's hand: nobody asks meanwhile. */
+const RESTING = 'resting';
+const REST = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], '${RESTING}', 'PX', ARGV[2]) end
+return 1`;
+const REST_MS = 1000;
+/** Wrong credentials are not mended in a second. */
+const CONFIGURATION_REST_MS = 5000;
 
 export function createManagementTokens(deps: Deps<WorkerConfig>): ManagementTokens {
   const { redis, prefix, sealer, now } = deps;
@@ -56,7 +64,11 @@ export function createManagementTokens(deps: Deps<WorkerConfig>): ManagementToke
 
   const fetchShared = async (): Promise<ManagementToken | undefined> => {
     const owner = deps.random(9).toString('base64url');
-    if ((await answered(redis.set(lock, owner, 'PX', LOCK_MS, 'NX'))) === null) return undefined;
+    if ((await answered(redis.set(lock, owner, 'PX', LOCK_MS, 'NX'))) === null) {
+      const restMs = await restLeft();
+      if (restMs > 0) throw new TenantFault('busy', { retryAfterMs: restMs });
+      return undefined;
+    }
     try {
       // Whoever held the lock before us may have just stored one.
       const stored = await readShared();
@@ -66,10 +78,19 @@ export function createManagementTokens(deps: Deps<WorkerConfig>): ManagementToke
       await answered(redis.set(key, sealed, 'PXAT', token.expiresAt));
       deps.log.info({ event: 'management_token.fetched', expiresAt: token.expiresAt });
       return await readShared();
+    } catch (error) {
+      const lasting = error instanceof TenantFault && error.kind === 'configuration';
+      const restMs = lasting ? CONFIGURATION_REST_MS : REST_MS;
+      await answered(redis.eval(REST, 1, lock, owner, String(restMs)));
+      throw error;
     } finally {
       await answered(redis.eval(UNLOCK, 1, lock, owner));
     }
   };
+
+  /** How long (ms) nobody is to ask, after somebody asked in vain. */
+  const restLeft = async (): Promise<number> =>
+    (await answered(redis.get(lock))) === RESTING ? answered(redis.pttl(lock)) : 0;
 
   const obtain = async (): Promise<ManagementToken> => {
     const patience = now() + PATIENCE_MS;

@@ -1,0 +1,100 @@
+/** The catalogs: all languages say the same things, and every reader gets the best we have. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import {
+  direction,
+  formatTime,
+  LOCALES,
+  matchLocale,
+  message,
+  type Locale,
+  type MessageKey,
+} from '../../src/locales/messages.ts';
+
+const read = (locale: Locale): Record<string, string> => {
+  const path = new URL(`../../src/locales/${locale}.json`, import.meta.url);
+  return JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>;
+};
+const english = read('en');
+const keys = Object.keys(english) as MessageKey[];
+const placeholders = (text = ''): string[] => (text.match(/\{\w+\}/g) ?? []).toSorted();
+const VALUES = { brand: 'Acme', label: 'Label', title: 'Title', host: 'app.example' };
+
+describe.each(LOCALES)('the catalog %s', (locale) => {
+  const catalog = read(locale);
+
+  test('has exactly the keys of English, in the same order', () => {
+    expect(Object.keys(catalog)).toEqual(keys);
+  });
+
+  test('has the placeholders of English in every message', () => {
+    const of = (texts: Record<string, string>) =>
+      keys.map((key) => [key, ...placeholders(texts[key])]);
+    expect(of(catalog)).toEqual(of(english));
+  });
+
+  test('formats every message, with nothing left open', () => {
+    for (const key of keys) {
+      const words = message(locale, key, VALUES);
+      expect(words.trim(), key).not.toBe('');
+      expect(words, key).not.toMatch(/[{}]/);
+    }
+  });
+
+  test('names the zone of every time', () => {
+    const time = formatTime(locale, Date.UTC(2026, 7, 17, 14, 5));
+    expect(time).toContain('UTC');
+    expect(time).toMatch(/2026/);
+  });
+});
+
+test.each(LOCALES.filter((locale) => locale !== 'en'))(
+  'the catalog %s is translated, but for what has no words',
+  (locale) => {
+    const same = keys.filter((key) => read(locale)[key] === english[key]);
+    const worded = (key: string) => /[a-z]/i.test(english[key]!.replaceAll(/\{\w+\}/g, ''));
+    expect(same.filter(worded)).toEqual([]);
+  },
+);
+
+test('a value that looks like a message is not read as one', () => {
+  expect(message('en', 'page.back', { host: '{brand} <b>#' })).toBe('Back to {brand} <b>#');
+});
+
+test('a Latin name keeps its own direction in a right-to-left sentence', () => {
+  expect(direction('ar')).toBe('rtl');
+  expect(message('ar', 'page.back', { host: 'app.example' })).toContain('\u2068app.example\u2069');
+});
+
+describe('matching a language', () => {
+  test.each([
+    ['de', 'de'],
+    ['DE-ch', 'de'],
+    ['pt-BR', 'pt'],
+    ['zh-TW', 'en'],
+    ['fr-CH, fr;q=0.9, en;q=0.8, *;q=0.5', 'fr'],
+    ['en;q=0.2, ja', 'ja'],
+    ['de ; q=0.5, es ; q=0.9', 'es'],
+    ['fr;q=0, de', 'de'],
+    ['ar-EG-u-nu-latn', 'ar'],
+  ])('%s is answered in %s', (requested, locale) => {
+    expect(matchLocale(requested)).toBe(locale);
+  });
+
+  test.each([
+    undefined,
+    '',
+    '*',
+    ',;q=,',
+    'de;q=x',
+    'not a language',
+    'de\r\nBcc: eve@example.org',
+    '../../etc/passwd',
+    '__proto__',
+    'a-'.repeat(5000),
+    'en-'.repeat(5000),
+    `${'xx,'.repeat(5000)}de`,
+  ])('nonsense (%#) is answered in English', (requested) => {
+    expect(matchLocale(requested)).toBe('en');
+  });
+});
