@@ -8,6 +8,7 @@ import {
 import { randomUUID } from 'node:crypto';
 import type { ApiDeps, App } from './api-deps.ts';
 import { registerAuthentication } from './plugins/authenticate.ts';
+import { registerDrain } from './plugins/drain.ts';
 import { registerOpenapi } from './plugins/openapi.ts';
 import {
   answerClientError,
@@ -53,6 +54,7 @@ export async function buildApp(deps: ApiDeps, readiness: Readiness): Promise<App
   // Fastify takes text/plain by default, which needs no CORS preflight.
   app.removeContentTypeParser('text/plain');
 
+  registerDrain(app);
   registerRequestLog(app);
   registerProblemDetails(app, deps);
   registerSecurityHeaders(app, deps.config);

@@ -8,6 +8,7 @@ import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
 import {
   androidApps,
+  crashes,
   duration,
   flag,
   hostname,
@@ -69,6 +70,7 @@ const shared = z.object({
   SUPPORT_URL: url.optional(),
   LINK_STYLE: z.enum(['fragment', 'query'], 'write fragment or query').default('fragment'),
   CONFIRM_URL: url.optional(),
+  CRASH_AT: crashes.prefault(''),
 });
 
 const api = z.object({
@@ -141,6 +143,7 @@ const workers = z.object({
   PASSWORD_RESET_URL: url.optional(),
   WORKER_HOST: z.string().default('127.0.0.1'),
   WORKER_PORT: integer(0, 65_535).prefault('9464'),
+  TASK_LEASE: duration('5s', '25s').prefault('25s'),
 });
 
 type Shared = z.output<typeof shared>;
@@ -166,6 +169,7 @@ const sharedConfig = (s: Shared) => {
     auditLength: s.AUDIT_LENGTH,
     codeOn: s.CODE === 'on',
     shutdownGraceMs: s.SHUTDOWN_GRACE,
+    crashAt: s.CRASH_AT,
     linkStyle: s.LINK_STYLE,
     confirmUrl: s.CONFIRM_URL?.href ?? `${trimSlash(s.PUBLIC_URL)}/confirm`,
     brand: {
@@ -225,6 +229,7 @@ const workerConfig = (s: Workers) => {
     ...(s.PASSWORD_RESET_URL ? { passwordResetUrl: s.PASSWORD_RESET_URL.href } : {}),
     workerHost: s.WORKER_HOST,
     workerPort: s.WORKER_PORT,
+    taskLeaseMs: s.TASK_LEASE,
   } as const;
 };
 
@@ -305,6 +310,7 @@ export function weakenings(config: Config & Partial<ApiConfig> & Partial<WorkerC
     config.publicUrl.startsWith('http:') && 'PUBLIC_URL is plain http: for this machine only',
     config.auth0Url.startsWith('http:') && 'AUTH0_BASE_URL is plain http: for this machine only',
     config.maxAuthAgeS === 0 && 'MAX_AUTH_AGE=0: a stolen session is enough to ask for a change',
+    config.crashAt.length > 0 && 'CRASH_AT: this process ends itself in the middle of its work',
     config.allowInsecureSmtp && 'SMTP without required TLS: mail may travel in clear',
   ].filter((sentence) => typeof sentence === 'string');
 }

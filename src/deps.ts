@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { DestinationStream, Logger } from 'pino';
 import type { Config } from './config.ts';
+import { createReached, type Reached } from './crash-points.ts';
 import { openAlarm, type Alarm } from './queues.ts';
 import { createSealer, type Sealer } from './seal.ts';
 import { createChangeStore, type ChangeStore } from './store/changes.ts';
@@ -24,6 +25,7 @@ export type Deps<C extends Config = Config> = {
   changes: ChangeStore;
   transitions: Transitions;
   alarm: Alarm;
+  reached: Reached;
 };
 
 /** What a host may put in place of the process's own: a clock, a source of randomness, a log sink. */
@@ -54,6 +56,7 @@ export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambi
       changes.keys.changed,
     ),
     alarm: openAlarm(redis, prefix, log),
+    reached: createReached(config.crashAt, random),
   };
 }
 

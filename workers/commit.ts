@@ -16,6 +16,7 @@ export const commit: Processor = (run) =>
     if (overdue && !change.writing) return rejected(run, 'deadline-passed');
 
     const user = await deps.tenant.readUser(change.sub, { maxWaitMs: WRITER_WAIT_MS });
+    run.reached('read');
     const decision = decideCommit(change, user);
     if (decision.kind === 'settled') return settled(run);
     if (decision.kind === 'reject') return rejected(run, decision.reason);

@@ -2,9 +2,9 @@
 import { close, recorded, write } from '../src/domain/email-change.ts';
 import { invited } from '../src/domain/commit.ts';
 import type { Processor } from './outcome.ts';
-import { withTenant } from './with-tenant.ts';
+import { OTHERS_WAIT_MS, withTenant } from './with-tenant.ts';
 
-export const invite: Processor = ({ deps, change }) =>
+export const invite: Processor = ({ deps, change, reached }) =>
   withTenant(async () => {
     if (change.status !== 'pending' || change.account) return { kind: 'done', rule: recorded };
     if (deps.now() >= change.expiresAt)
@@ -15,6 +15,7 @@ export const invite: Processor = ({ deps, change }) =>
             ? write(close(latest, 'expired', deps.now()))
             : recorded(latest),
       };
-    const user = await deps.tenant.readUser(change.sub, { maxWaitMs: 0 });
+    const user = await deps.tenant.readUser(change.sub, { maxWaitMs: OTHERS_WAIT_MS });
+    reached('read');
     return { kind: 'done', rule: (latest) => invited(latest, user, deps.now()) };
   });

@@ -46,12 +46,12 @@ export type TaskRun = {
    */
   hold: (rule: Rule) => Promise<Decided>;
   holdAmong: (rule: RuleAmong) => Promise<Decided>;
+  /** A step of this task, for tests that end the process there (`src/crash-points.ts`). */
+  reached: (step: string) => void;
 };
 
 export type Processor = (run: TaskRun) => Promise<Outcome>;
 
-/** A worker that died is replaced when its lease ends; every step of a task fits well within it. */
-const LEASE_MS = 25_000;
 const TURN_MS = 1000;
 /** A task that fails for no foreseen reason this often is parked where an operator sees it. */
 const MAX_SURPRISES = 20;
@@ -65,9 +65,11 @@ export async function runTask(
   const { changes, log, now } = deps;
   const due = { change: job.data.change, name: job.data.task, at: job.data.at };
   const holder = deps.random(9).toString('base64url');
-  const claim = await changes.claim(due, now(), LEASE_MS, holder);
+  const claim = await changes.claim(due, now(), deps.config.taskLeaseMs, holder);
   // Done meanwhile, not due yet, or in another worker's hands: nothing is lost by leaving.
   if (!claim) return;
+  const reached = (step: string) => deps.reached(`${due.name.split('.')[0]}.${step}`);
+  reached('claimed');
   const line = {
     change: due.change,
     task: due.name,
@@ -97,8 +99,11 @@ export async function runTask(
       claim,
       hold: async (rule) => announced(await changes.decide(due.change, rule, held)),
       holdAmong: async (rule) => announced(await changes.decideAmong(due.change, rule, held)),
+      reached,
     });
+    reached('decided');
     await settleTask(deps, due.change, claim, outcome, job.data.requestId);
+    reached('settled');
     if (outcome.kind === 'park') log.error({ event: 'task.parked', ...line, why: outcome.why });
     else if (outcome.kind === 'later')
       log[outcome.alarm ? 'error' : 'info']({ event: 'task.later', ...line, why: outcome.why });

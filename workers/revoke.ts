@@ -3,7 +3,7 @@
  * recorded, and it never fails the change. Auth0 offers it on Enterprise plans only.
  */
 import { revoked } from '../src/domain/commit.ts';
-import type { Revocation } from '../src/domain/email-change.ts';
+import { recorded, type Revocation } from '../src/domain/email-change.ts';
 import { revocationTask } from '../src/domain/transitions.ts';
 import { TenantFault } from './auth0/faults.ts';
 import type { Outcome, Processor } from './outcome.ts';
@@ -11,8 +11,10 @@ import type { Outcome, Processor } from './outcome.ts';
 const ATTEMPTS = 5;
 
 export const revoke: Processor = async ({ deps, change, name, claim }) => {
-  const done = (revocation: Revocation, level: 'info' | 'warn' = 'info'): Outcome => {
-    deps.log[level]({ event: `revocation.${revocation}`, change: change.id });
+  const done = (revocation: Revocation, status?: number): Outcome => {
+    // A failure is the operator's to know, once; the change is fine.
+    const level = revocation === 'failed' ? 'warn' : 'info';
+    deps.log[level]({ event: `revocation.${revocation}`, change: change.id, status });
     const told = deps.config.webhookUrl !== undefined;
     return {
       kind: 'done',
@@ -24,6 +26,8 @@ export const revoke: Processor = async ({ deps, change, name, claim }) => {
         ),
     };
   };
+  // The undo ends everything, and says itself what came of it.
+  if (name === 'revoke' && change.status === 'undone') return { kind: 'done', rule: recorded };
   // After an undo everything goes: whoever took the account may hold a refresh token.
   const what = name === 'revoke.undo' || deps.config.revoke === 'all' ? 'all' : 'sessions';
   try {
@@ -36,9 +40,9 @@ export const revoke: Processor = async ({ deps, change, name, claim }) => {
     if (answer.status === 403 && answer.errorCode !== 'insufficient_scope')
       return done('unsupported');
     if (answer.status === 404 && kind === 'refused') return done('unsupported');
-    // The tenant did not grant us this: an operator should know, once, and the change is fine.
+    // Not granted to us, or refused, or patience is over.
     if (kind === 'configuration' || kind === 'refused' || claim.attempts >= ATTEMPTS)
-      return done('failed', 'warn');
+      return done('failed', answer.status);
     return { kind: 'later', why: error.message };
   }
 };

@@ -14,11 +14,11 @@ const SCHEDULE_S = [5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200, 8
 
 export const sendEvent: Processor = async ({ deps, change, name, claim }) => {
   const { config, now } = deps;
-  const status = name.slice('event.'.length);
-  if (!isStatus(status)) return { kind: 'park', why: 'unknown event' };
+  const told = parseEventTask(name);
+  if (!told) return { kind: 'park', why: 'unknown event' };
   if (config.webhookUrl === undefined) return { kind: 'done', rule: recorded };
-  const id = `${change.id}.${status}`;
-  const body = JSON.stringify(eventOf(config, change, status));
+  const id = `${change.id}.${name.slice('event.'.length)}`;
+  const body = JSON.stringify(eventOf(config, change, told));
   const timestamp = String(Math.floor(now() / 1000));
   const answered = await fetch(config.webhookUrl, {
     method: 'POST',
@@ -46,12 +46,21 @@ export const sendEvent: Processor = async ({ deps, change, name, claim }) => {
   return { kind: 'later', why, ms: jittered(waitS * 1000, deps.random) };
 };
 
+type Told = { status: Status; revocation?: string };
+
+/** `event.committed`, or what came of ending the sessions then: `event.revocation.committed.done`. */
+function parseEventTask(name: string): Told | undefined {
+  const [, first = '', ...rest] = name.split('.');
+  const [status = '', revocation] = first === 'revocation' ? rest : [first];
+  return isStatus(status) ? { status, ...(revocation ? { revocation } : {}) } : undefined;
+}
+
 const isStatus = (text: string): text is Status => STATUSES.some((status) => status === text);
 
 const EVENT_NAMES: Partial<Record<Status, string>> = { pending: 'requested' };
 
 /** The event as it was when it happened; what came later is in later events. */
-function eventOf(config: WorkerConfig, change: EmailChange, status: Status) {
+function eventOf(config: WorkerConfig, change: EmailChange, { status, revocation }: Told) {
   const at = {
     pending: change.requestedAt,
     confirmed: change.confirmedAt,
@@ -59,8 +68,9 @@ function eventOf(config: WorkerConfig, change: EmailChange, status: Status) {
   };
   const since = at[status as keyof typeof at] ?? change.closedAt ?? change.requestedAt;
   const ended = status === change.status;
+  const endsSessions = status === 'committed' || status === 'undone';
   return {
-    type: `email_change.${EVENT_NAMES[status] ?? status}`,
+    type: `email_change.${revocation ? 'revocation' : (EVENT_NAMES[status] ?? status)}`,
     timestamp: new Date(since).toISOString(),
     data: {
       id: change.id,
@@ -68,7 +78,8 @@ function eventOf(config: WorkerConfig, change: EmailChange, status: Status) {
       status,
       ...(ended && change.reason ? { reason: change.reason } : {}),
       ...(ended && change.canceledBy ? { canceledBy: change.canceledBy } : {}),
-      ...(status === 'committed' || status === 'undone' ? { signInAgain: true } : {}),
+      ...(endsSessions && !revocation ? { signInAgain: true } : {}),
+      ...(revocation ? { revocation } : {}),
       ...(config.webhookIncludesAddresses
         ? { email: change.email, previousEmail: change.account?.email }
         : {}),

@@ -18,13 +18,11 @@ import { matchLocale } from '../src/locales/messages.ts';
 import { renderMail, type MailFacts } from '../src/mail/render.ts';
 import type { WorkerConfig } from '../src/config.ts';
 import { greylistMs } from './backoff.ts';
+import { sharesOf } from './lease.ts';
 import type { OutgoingMail } from './mailer.ts';
 import type { Outcome, Processor } from './outcome.ts';
 
-/** Ends well before the lease does. */
-const SEND_TIMEOUT_MS = 20_000;
-
-export const sendMail: Processor = async ({ deps, name, claim, hold }) => {
+export const sendMail: Processor = async ({ deps, name, claim, hold, reached }) => {
   const task = parseMailTask(name);
   if (!task) return { kind: 'park', why: 'unknown mail' };
   const started = await hold((change) =>
@@ -37,6 +35,7 @@ export const sendMail: Processor = async ({ deps, name, claim, hold }) => {
   if (!('change' in started) || started.verdict.kind !== 'write')
     return { kind: 'done', rule: recorded };
   const { change } = started;
+  reached('marked');
   const to = MAILS[task.template].to === 'new' ? change.email : change.account?.email;
   const sent: Outcome = { kind: 'done', rule: (latest) => mailSent(latest, name, deps.now()) };
   if (to === undefined) return { kind: 'done', rule: recorded };
@@ -44,8 +43,9 @@ export const sendMail: Processor = async ({ deps, name, claim, hold }) => {
 
   const delivery = await deps.mailer.send(
     compose(deps.config, change, task.template, name, to),
-    SEND_TIMEOUT_MS,
+    sharesOf(deps.config).mailMs,
   );
+  reached('sent');
   const why = `smtp ${delivery.code}`;
   switch (delivery.kind) {
     case 'sent':
@@ -94,6 +94,7 @@ function compose(
     codes: byPurpose((purpose) => linkToken(change, purpose)),
     expiresAt: change.expiresAt,
     ...(change.waivesAt === undefined ? {} : { waivesAt: change.waivesAt }),
+    ...(change.waiverMs ? { silenceConsents: true } : {}),
     ...(config.codeOn && template === 'confirm'
       ? { typedCode: confirmationCode(change).replace(/^(.{4})/, '$1 ') }
       : {}),

@@ -11,6 +11,7 @@ import { commit } from './commit.ts';
 import { expire } from './expire.ts';
 import { serveHealth } from './health.ts';
 import { invite } from './invite.ts';
+import { sharesOf } from './lease.ts';
 import { runTask, type Processor } from './outcome.ts';
 import { startReconciler } from './reconcile.ts';
 import { revoke } from './revoke.ts';
@@ -48,6 +49,7 @@ export async function startWorkers(
   const readiness = createReadiness(deps.redis);
   const health = await serveHealth(config, readiness);
   const blocking = openRedis(config, 'blocking', log);
+  const { jobLockMs, stalledCheckMs } = sharesOf(config);
   let workers: Worker<WakeUp>[] = [];
   let reconciler: ReturnType<typeof startReconciler> | undefined;
 
@@ -75,8 +77,8 @@ export async function startWorkers(
         connection: blocking,
         prefix: deps.prefix,
         concurrency,
-        lockDuration: 15_000,
-        stalledInterval: 5000,
+        lockDuration: jobLockMs,
+        stalledInterval: stalledCheckMs,
         maxStalledCount: 20,
       },
     );

@@ -12,6 +12,7 @@ export const undo: Processor = (run) =>
     const { deps, change } = run;
     if (change.undo?.requestedAt === undefined) return { kind: 'done', rule: recorded };
     const user = await deps.tenant.readUser(change.sub, { maxWaitMs: WRITER_WAIT_MS });
+    run.reached('read');
     const decision = decideUndo(change, await deps.changes.readFollowers(change), user);
     if (decision.kind === 'settled') return settled(run);
     if (decision.kind === 'refuse') return refused(decision.reason);

@@ -4,14 +4,14 @@ import { notWritten } from '../src/domain/commit.ts';
 import { recorded, type Reason } from '../src/domain/email-change.ts';
 import type { Decided } from '../src/store/changes.ts';
 import { TenantFault } from './auth0/faults.ts';
-import { CALL_TIMEOUT_MS } from './auth0/management-api.ts';
+import { sharesOf } from './lease.ts';
 import type { Done, Outcome, TaskRun } from './outcome.ts';
 import type { WorkerDeps } from './worker-deps.ts';
 
-/** Writers wait this long for their turn in the tenant's budget before all tenant tasks pause. */
+/** Writers wait this long for their turn to read before all tenant tasks pause. */
 export const WRITER_WAIT_MS = 2000;
-/** Between the end of the last call and the end of the lease. */
-const MARGIN_MS = 2000;
+/** Others wait for one of the next turns only, so as to be hardly in a writer's way. */
+export const OTHERS_WAIT_MS = 500;
 /** An operator has to act; until then a slow knock, so that no click is lost. */
 const CONFIGURATION_RETRY_MS = 60_000;
 /** The pause when Auth0 says "too many" without saying until when. */
@@ -41,19 +41,21 @@ export async function writeOnce(
     refused: (reason: Reason) => Done;
   },
 ): Promise<Outcome> {
-  const { deps, change, claim } = run;
+  const { deps, change, claim, reached } = run;
   const { verdict } = await then.start();
   if (verdict.kind === 'refused')
     return { kind: 'later', why: 'another change of this user is being written', ms: 1000 };
   // Withdrawn in the last moment: nothing was written, and nothing will be.
   if (verdict.kind === 'recorded') return { kind: 'done', rule: recorded };
+  reached('marked');
   try {
     const { connection } = change.account!;
-    await deps.tenant.writeEmail(
-      change.sub,
-      { ...wish, connection },
-      { maxWaitMs: WRITER_WAIT_MS, sendBefore: claim.until - CALL_TIMEOUT_MS - MARGIN_MS },
-    );
+    const { callMs, marginMs } = sharesOf(deps.config);
+    const sendBefore = claim.until - callMs - marginMs;
+    // As long as the lease allows: to give up now would be to have read the account in vain.
+    const maxWaitMs = Math.max(sendBefore - deps.now(), 0);
+    await deps.tenant.writeEmail(change.sub, { ...wish, connection }, { maxWaitMs, sendBefore });
+    reached('written');
     return { ...then.settled(run), said: '200' };
   } catch (error) {
     if (!(error instanceof TenantFault)) throw error;

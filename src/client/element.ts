@@ -1,7 +1,8 @@
 /**
  * `<readdress-change-email>`: the whole change in one custom element. A form, the pending state with
- * resend and cancel, the live outcome, errors in words. No framework; themable by parts and custom
- * properties; strings can be replaced.
+ * resend and cancel, the live outcome, errors in words. Every node is made once and then only shown,
+ * hidden and given other words, so that nobody loses the focus, and what is announced is announced
+ * once. No framework, no inline style: it works under `style-src 'self'` and Trusted Types.
  */
 import {
   createEmailChangeClient,
@@ -10,24 +11,31 @@ import {
   type EmailChangeClient,
   type ErrorCode,
   type Reason,
+  type Status,
 } from './index.ts';
 
-/** Every word the element says. `{email}`, `{time}` and `{seconds}` are filled in. */
+/** Every word the element says. `{email}` and `{left}` (“in 5 minutes”) are filled in. */
 export const STRINGS = {
+  title: 'Change your email address',
   label: 'New email address',
   submit: 'Change email address',
   sending: 'Sending …',
+  inviting: 'We are sending a link to {email} …',
   pending: 'We sent a link to {email}. Open it and press the button there.',
   awaitsCurrent: 'Your current mailbox has to approve the change as well.',
-  until: 'The link works until {time}.',
+  approving: 'The new address is confirmed. Now open the link in your current mailbox.',
+  until: 'The link expires {left}.',
+  waives: 'Without an answer from there the change is made {left}.',
   codeLabel: 'Or type the code from the mail',
   codeSubmit: 'Confirm',
   resend: 'Send it again',
-  resendIn: 'Send it again in {seconds} s',
+  resendIn: 'It can be sent again {left}.',
   cancel: 'Cancel',
   confirmed: 'Confirmed. We are changing your address …',
   committed: 'Your email address is now {email}. Sign in again with it.',
   signIn: 'Sign in again',
+  signedOut: 'Please sign in again to go on.',
+  lost: 'Your session has ended. If you have confirmed the change, sign in with {email}.',
   canceled: 'The change was canceled.',
   expired: 'The link has expired. You can ask for a new one.',
   superseded: 'A newer request took the place of this one.',
@@ -35,263 +43,490 @@ export const STRINGS = {
   rejected: 'The change could not be made.',
   'same-email': 'This is your address already.',
   'email-taken': 'Another account uses this address.',
-  undeliverable: 'No mail can be delivered to this address. Is it spelled right?',
-  'address-drifted': 'Your address was changed in another way meanwhile.',
-  'credentials-changed': 'Your password was reset meanwhile, so the change was stopped.',
+  'address-drifted': 'Your address was changed in another way.',
+  'credentials-changed': 'Your password was reset, so the change was stopped.',
+  'unsupported-identity': 'Your login belongs to another provider; change the address there.',
+  undeliverable: 'No mail reaches this address. Is it spelled right?',
   'invalid-email': 'This is not an address that we can mail.',
   'invalid-code': 'The code is wrong or too old.',
-  'too-many-requests': 'Please wait a little and try again.',
-  'commit-in-progress': 'A change is being made right now. Please wait.',
-  'changes-locked': 'A change was undone a short time ago. Please try again tomorrow.',
-  'unsupported-identity': 'Your login belongs to another provider; change the address there.',
+  'too-many-requests': 'That was too often for now.',
+  'commit-in-progress': 'A change is being made right now.',
+  'already-committed': 'The change has been made already.',
+  'changes-locked': 'A change was undone a short time ago.',
+  unavailable: 'This does not work at the moment.',
+  unreachable: 'There is no connection.',
+  later: 'Please try again {left}.',
   failed: 'That did not work. Please try again.',
-} satisfies Partial<Record<ErrorCode | Reason | EmailChange['status'], string>> &
+} satisfies Record<Status, string> &
+  Partial<Record<Reason | ErrorCode, string>> &
   Record<string, string>;
 export type Strings = Record<keyof typeof STRINGS, string>;
 
 const STYLE = `
-:host{display:block;font:inherit;color:inherit}
-form,div{display:grid;gap:.75em;max-width:28em}
-label{display:grid;gap:.25em}
-input,button{font:inherit;min-height:2.75em;padding:0 .9em;border-radius:var(--readdress-radius,.5em);box-sizing:border-box}
-input{border:1px solid var(--readdress-border,#767676);background:var(--readdress-field,Field);color:var(--readdress-text,FieldText)}
-button{border:1px solid transparent;background:var(--readdress-accent,#2457d6);color:var(--readdress-on-accent,#fff);cursor:pointer}
-button[part~=quiet]{background:none;color:inherit;border-color:currentColor}
-button[disabled]{opacity:.6;cursor:default}
-:focus-visible{outline:3px solid var(--readdress-accent,#2457d6);outline-offset:2px}
-p{margin:0;overflow-wrap:anywhere}
-[part=error]{color:var(--readdress-error,#c4221a);font-weight:600}
-[hidden]{display:none}
-@media(prefers-color-scheme:dark){[part=error]{color:var(--readdress-error,#ff8a80)}}
+:host{display:block}
+:host([hidden]),[hidden]{display:none!important}
+[part~=base]{display:flow-root;margin-bottom:-.75em}
+[part~=base]:focus{outline:0}
+p,form,[part=actions]{margin:0 0 .75em;overflow-wrap:anywhere}
+form,[part=actions]{display:grid;max-width:28em}
+form[aria-busy=true]{animation:wait 1s}
+@keyframes wait{from,to{visibility:hidden}}
+[part=actions]{gap:.75em}
+label{margin-bottom:.375em}
+input,button{font:inherit;min-height:2.75em;padding:.5em .9em;border:1px solid transparent;border-radius:var(--readdress-radius,.5em);box-sizing:border-box}
+input{margin-bottom:.75em;border-color:var(--readdress-border,#767676);background:var(--readdress-field,Field);color:var(--readdress-text,FieldText)}
+button{background:var(--readdress-accent,#2457d6);color:var(--readdress-on-accent,#fff);cursor:pointer}
+button[part=quiet]{background:none;color:inherit;border-color:currentColor}
+button[aria-disabled=true]{opacity:.6;cursor:default}
+:focus-visible{outline:3px solid var(--readdress-focus,light-dark(#2457d6,#93b2ff));outline-offset:2px}
+[part=address],[part=error]{font-weight:600}
+[part=error]{color:var(--readdress-error,light-dark(#b3261e,#ff8f86))}
 `;
+let sheet: CSSStyleSheet | undefined;
+
+type GetAccessToken = (options: { maxAge?: number }) => string | Promise<string>;
+/** Where something was asked for, and where the answer is said. */
+type Place = 'email' | 'code' | 'actions';
+type Problem = { place: Place; words: keyof Strings; retryAfterMs?: number | undefined };
+
+// Pages are rendered on servers too, where there is no DOM: the import does no harm there.
+const Base = globalThis.HTMLElement ?? (Object as unknown as typeof HTMLElement);
 
 /**
- * Set `baseUrl` (or the attribute `base-url`) and `getAccessToken`, or a `client` of your own.
- * Fires `email-change` with the change as `detail` at every transition, and `sign-in-again` when
- * the user presses the button after the commit, which ends the session.
+ * Set the attribute `base-url` and `getAccessToken`, or a `client` of your own. Other attributes:
+ * `return-to` (one of RETURN_URLS), `code` (offers a field for the code of the mail, where the
+ * service runs with CODE=on), and `lang`, here or on an ancestor, for mails and times.
  *
- * Parts: `form`, `field`, `submit`, `status`, `error`, `actions`, `quiet`.
- * Properties: `--readdress-accent`, `-on-accent`, `-border`, `-field`, `-text`, `-error`, `-radius`.
+ * Events, which bubble and leave shadow trees: `email-change` at every transition, with the change
+ * as `detail`; `sign-in-again` when the user presses that button, since a change of address ends
+ * the session.
+ *
+ * Parts: `base` (with the status as another name), `form`, `label`, `field`, `submit`, `status`,
+ * `address`, `time`, `error`, `actions`, `quiet`, `sign-in`. Properties: `--readdress-accent`,
+ * `-on-accent`, `-focus`, `-border`, `-field`, `-text`, `-error`, `-radius`.
  */
-export class ReaddressChangeEmail extends HTMLElement {
-  getAccessToken?: (options: { maxAge?: number }) => string | Promise<string>;
-  /** Offers a field for the code of the mail (the service runs with CODE=on). */
-  code = false;
-  #client: EmailChangeClient | undefined;
-  #strings: Strings = STRINGS;
-  #root = this.attachShadow({ mode: 'open' });
-  #change: EmailChange | undefined;
-  #error = '';
-  #busy = false;
-  #left: AbortController | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+export class ReaddressChangeEmail extends Base {
+  static readonly observedAttributes = ['base-url', 'code', 'lang'];
 
-  set client(client: EmailChangeClient) {
-    this.#client = client;
+  #given: EmailChangeClient | undefined;
+  #getAccessToken: GetAccessToken | undefined;
+  #strings: Strings = STRINGS;
+  #client!: EmailChangeClient;
+  #change: EmailChange | undefined;
+  #problem: Problem | undefined;
+  #busy: Place | undefined;
+  /** The session ended before the outcome was seen. */
+  #isLost = false;
+  #resendAt = 0;
+  /** Aborted when the element leaves the document, or is given another service. */
+  #stay = new AbortController();
+  #watching = new AbortController();
+  #ticker: ReturnType<typeof setTimeout> | undefined;
+
+  readonly #words = make('p', 'status');
+  readonly #time = make('p', 'time');
+  readonly #errors = {
+    email: make('p', 'error', { id: 'email-error' }),
+    code: make('p', 'error', { id: 'code-error' }),
+    actions: make('p', 'error'),
+  };
+  readonly #email = this.#field('email', { type: 'email' }, () => this.#request());
+  readonly #code = this.#field('code', CODE, () => this.#confirm());
+  readonly #resend = this.#button('quiet', () => this.#do('actions', () => this.#sendAgain()));
+  readonly #cancel = this.#button('quiet', () => this.#do('actions', () => this.#withdraw()));
+  readonly #signIn = this.#button('sign-in', () => this.#fire('sign-in-again'));
+  readonly #base = make(
+    'div',
+    'base',
+    { role: 'group', tabindex: '-1' },
+    live('status', this.#words),
+    this.#time,
+    this.#email.form,
+    this.#code.form,
+    live('alert', this.#errors.actions),
+    make('div', 'actions', {}, this.#resend, this.#cancel, this.#signIn),
+  );
+  readonly #root = this.attachShadow({ mode: 'open' });
+
+  constructor() {
+    super();
+    this.#root.append(this.#base);
+    if (!this.#root.adoptedStyleSheets) return;
+    // `style-src 'self'` would stop a style element.
+    sheet ??= new CSSStyleSheet();
+    sheet.replaceSync(STYLE);
+    this.#root.adoptedStyleSheets = [sheet];
   }
-  get client(): EmailChangeClient {
-    return (this.#client ??= createEmailChangeClient({
-      baseUrl: this.getAttribute('base-url') ?? '',
-      getAccessToken: (options) => this.getAccessToken?.(options) ?? '',
-    }));
+
+  /** Keep it: another client means another service or user, and everything starts over. */
+  set client(client: EmailChangeClient | undefined) {
+    if (client === this.#given) return;
+    this.#given = client;
+    this.#startOver();
+  }
+  set getAccessToken(getAccessToken: GetAccessToken | undefined) {
+    const isNews = !this.#getAccessToken || this.#isLost;
+    this.#getAccessToken = getAccessToken;
+    if (isNews) this.#start();
   }
   /** Replaces some or all words. */
   set strings(strings: Partial<Strings>) {
     this.#strings = { ...STRINGS, ...strings };
-    if (this.isConnected) this.#render();
+    this.#render();
+  }
+  /** What stands in the field: to carry it over a login by redirect. */
+  get email(): string {
+    return this.#email.input.value;
+  }
+  set email(email: string) {
+    this.#email.input.value = email;
+  }
+  /** The change that is shown. */
+  get change(): EmailChange | undefined {
+    return this.#change;
+  }
+  override focus(options?: FocusOptions): void {
+    (this.#email.form.hidden ? this.#base : this.#email.input).focus(options);
   }
 
   connectedCallback(): void {
-    this.code ||= this.hasAttribute('code');
-    this.#left = new AbortController();
-    this.#render();
-    // The host sets its properties right after it created the element.
-    queueMicrotask(() => void this.#do(async () => this.#follow(await this.client.current())));
+    const own = this as unknown as Record<string, unknown>;
+    // What was set before the element was defined hides the accessors.
+    for (const name of ['client', 'getAccessToken', 'strings', 'email'].filter((one) =>
+      Object.hasOwn(own, one),
+    )) {
+      const value = own[name];
+      delete own[name];
+      own[name] = value;
+    }
+    this.#start();
   }
   disconnectedCallback(): void {
-    this.#left?.abort();
-    clearTimeout(this.#timer);
+    this.#stay.abort();
+    this.#watching.abort();
+    clearTimeout(this.#ticker);
+  }
+  /** `moveBefore` is no reason to leave and come back. */
+  connectedMoveCallback(): void {}
+  attributeChangedCallback(name: string): void {
+    if (name === 'base-url') this.#startOver();
+    else this.#render();
+  }
+
+  #startOver(): void {
+    this.#change = undefined;
+    this.#start();
+  }
+  #start(): void {
+    if (!this.isConnected) return;
+    this.disconnectedCallback();
+    this.#problem = undefined;
+    this.#isLost = false;
+    this.#client =
+      this.#given ??
+      createEmailChangeClient({
+        baseUrl: this.getAttribute('base-url') ?? '',
+        getAccessToken: (options) => this.#getAccessToken?.(options) ?? '',
+      });
+    const { signal } = (this.#stay = new AbortController());
+    this.#render();
+    // By then the host has set all that it sets in one go.
+    queueMicrotask(() => {
+      if (signal.aborted || !(this.#given ?? this.#getAccessToken)) return;
+      if (!this.#change) void this.#load();
+      else this.#follow(this.#change);
+    });
+  }
+
+  /** Takes up an open change. What is over is no news; what the user did meanwhile counts more. */
+  async #load(): Promise<void> {
+    const { signal } = this.#stay;
+    this.#email.form.ariaBusy = 'true';
+    const change = await this.#client.current({ signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    this.#email.form.ariaBusy = null;
+    if (isOpen(change) && !isOpen(this.#change) && !this.#busy) this.#follow(change);
+  }
+
+  #follow(change: EmailChange): void {
+    this.#watching.abort();
+    const { signal } = (this.#watching = new AbortController());
+    this.#show(change);
+    if (!isOpen(change) || !this.isConnected) return;
+    this.#client
+      .watch(change.id, (latest) => signal.aborted || this.#show(latest), { signal })
+      .then(
+        ({ status }) => (status === 'superseded' ? this.#load() : undefined),
+        (error: EmailChangeError) => {
+          if (signal.aborted) return;
+          this.#isLost = isSignedOut(error);
+          if (this.#isLost) this.#render();
+          else if (error.status === 404) this.#startOver();
+          else if (!error.status) setTimeout(() => signal.aborted || this.#follow(change), 10_000);
+        },
+      );
+  }
+
+  #show(change: EmailChange): void {
+    const before = this.#change;
+    const isSame = before?.id === change.id;
+    // Answers may overtake each other.
+    if (isSame && rank(change) < rank(before)) return;
+    this.#change = change;
+    this.#resendAt = Date.parse(change.resendAfter);
+    const isNews = !isSame || change.status !== before.status;
+    if (isNews) this.#problem = undefined;
+    if (isEnded(change)) this.email = '';
+    // To be mended, or asked for again.
+    else if (['expired', 'rejected'].includes(change.status)) this.email ||= change.email;
+    this.#render();
+    if (isNews) this.#fire('email-change');
+  }
+
+  #fire(type: string): void {
+    const detail = this.#change;
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
   }
 
   /** One thing at a time; what goes wrong is said in words and changes nothing. */
-  async #do(work: () => Promise<void> | void): Promise<void> {
-    const { signal } = this.#left!;
-    this.#busy = true;
-    this.#error = '';
+  async #do(place: Place, work: () => Promise<void>): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = place;
+    this.#problem = undefined;
     this.#render();
     try {
       await work();
     } catch (error) {
-      const code = error instanceof EmailChangeError ? error.code : 'failed';
-      this.#error = this.#say(code in this.#strings ? (code as keyof Strings) : 'failed');
+      const { code = 'failed', retryAfterMs } = error as Partial<EmailChangeError>;
+      const words = isSignedOut(error) ? 'signedOut' : code in STRINGS ? code : 'failed';
+      if (code === 'commit-in-progress') void this.#load();
+      if (place === 'actions' && retryAfterMs) this.#resendAt = Date.now() + retryAfterMs;
+      // When the change is over, that is what there is to say.
+      if (place === 'email' || isOpen(this.#change))
+        this.#problem = { place, words: words as keyof Strings, retryAfterMs };
     }
-    this.#busy = false;
-    if (!signal.aborted) this.#render();
-  }
-
-  #follow(change: EmailChange | undefined): void {
-    this.#show(change);
-    if (change?.status !== 'pending' && change?.status !== 'confirmed') return;
-    const left = this.#left!;
-    this.client
-      .watch(change.id, (latest) => this.#change?.id === latest.id && this.#show(latest), left)
-      .catch(() => undefined);
-  }
-
-  #show(change: EmailChange | undefined): void {
-    const news = change && change.status !== this.#change?.status;
-    this.#change = change;
+    this.#busy = undefined;
     this.#render();
-    if (news) this.#fire('email-change', change);
   }
 
-  #fire(type: string, detail: unknown): void {
-    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
-  }
-
-  #say(key: keyof Strings, values: Record<string, string | number> = {}): string {
-    return this.#strings[key].replace(/\{(\w+)\}/g, (_, name: string) =>
-      String(values[name] ?? ''),
+  async #request(): Promise<void> {
+    const email = this.email.trim();
+    if (!/.@./.test(email)) throw new EmailChangeError(0, { code: 'invalid-email' });
+    const returnTo = this.getAttribute('return-to');
+    const locale = localeOf(this);
+    this.#follow(
+      await this.#client.request({
+        email,
+        ...(returnTo && { returnTo }),
+        ...(locale && { locale }),
+      }),
     );
+  }
+  async #confirm(): Promise<void> {
+    const { input } = this.#code;
+    const code = input.value.replace(/\D/g, '');
+    if (code.length !== 8) throw new EmailChangeError(0, { code: 'invalid-code' });
+    this.#show(await this.#client.confirmByCode(this.#change!.id, code));
+    input.value = '';
+  }
+  async #sendAgain(): Promise<void> {
+    this.#show(await this.#client.resend(this.#change!.id));
+  }
+  async #withdraw(): Promise<void> {
+    const change = this.#change!;
+    await this.#client.cancel(change.id);
+    this.#watching.abort();
+    this.#show({ ...change, status: 'canceled' });
   }
 
   #render(): void {
-    clearTimeout(this.#timer);
-    const focused = this.#root.activeElement?.id;
-    const typed = this.#root.querySelector<HTMLInputElement>('input')?.value;
-    const change = this.#change;
-    const open = change?.status === 'pending' || change?.status === 'confirmed';
-    const style = make('style', { textContent: STYLE });
-    const status = make('p', { textContent: change ? this.#words(change) : '' }, 'status');
-    status.setAttribute('role', 'status');
-    status.hidden = !change;
-    const error = make('p', { textContent: this.#error, id: 'error' }, 'error');
-    error.setAttribute('role', 'alert');
-    error.hidden = !this.#error;
-    const below =
-      change?.status === 'pending'
-        ? this.#actions(change)
-        : change?.status === 'committed'
-          ? [this.#button('signIn', () => this.#fire('sign-in-again', change))]
-          : [];
-    this.#root.replaceChildren(style, status, error, ...below, ...(open ? [] : [this.#form()]));
-    const input = this.#root.querySelector<HTMLInputElement>('input');
-    if (input && typed && !(input.id === 'email' && change?.status === 'committed'))
-      input.value = typed;
-    if (focused) this.#root.getElementById(focused)?.focus();
+    const [change, strings, problem, isLost] = [
+      this.#change,
+      this.#strings,
+      this.#problem,
+      this.#isLost,
+    ];
+    const status = change?.status ?? '';
+    const isMoving = isOpen(change) && !isLost;
+    const isPending = isMoving && status === 'pending';
+    const focused = this.#root.activeElement;
+
+    this.#base.setAttribute('part', `base ${status}`);
+    this.#base.ariaLabel = strings.title;
+    say(this.#words, change ? wordsFor(change, isLost, strings) : '', change?.email);
+    say(this.#email.label, strings.label);
+    say(this.#code.label, strings.codeLabel);
+    say(this.#email.submit, this.#busy === 'email' ? strings.sending : strings.submit);
+    say(this.#code.submit, this.#busy === 'code' ? strings.sending : strings.codeSubmit);
+    say(this.#resend, strings.resend);
+    say(this.#cancel, strings.cancel);
+    say(this.#signIn, strings.signIn);
+    for (const place of ['email', 'code', 'actions'] as const)
+      say(this.#errors[place], problem?.place === place ? this.#explain(problem) : '');
+    for (const button of [this.#email.submit, this.#code.submit, this.#resend, this.#cancel])
+      button.ariaDisabled = String(!!this.#busy);
+    for (const { input } of [this.#email, this.#code])
+      input.ariaInvalid = String(problem?.words === `invalid-${input.id}`);
+
+    this.#email.form.hidden = isOpen(change) || isEnded(change);
+    this.#code.form.hidden = !(isPending && this.hasAttribute('code') && awaits(change, 'new'));
+    this.#cancel.hidden = !isMoving;
+    this.#signIn.hidden = !(isEnded(change) || isLost || problem?.words === 'signedOut');
+    this.#tick();
+    // What had the focus is gone. On the group the reader goes on, and nothing is pressed by mistake.
+    if (focused?.closest('[hidden]')) this.#base.focus({ preventScroll: true });
   }
 
-  #words(change: EmailChange): string {
-    const values = { email: change.email };
-    if (change.status === 'rejected') {
-      const reason = change.reason ?? 'rejected';
-      return this.#say(reason in this.#strings ? (reason as keyof Strings) : 'rejected', values);
-    }
-    const said = this.#say(change.status, values);
-    if (change.status !== 'pending') return said;
-    const time = new Intl.DateTimeFormat(this.lang || undefined, { timeStyle: 'short' });
-    const until = this.#say('until', { time: time.format(new Date(change.expiresAt)) });
-    return change.awaiting?.includes('current')
-      ? `${said} ${this.#say('awaitsCurrent')} ${until}`
-      : `${said} ${until}`;
+  /** What time changes; nobody is told of that. */
+  #tick(): void {
+    const [change, now, strings] = [this.#change, Date.now(), this.#strings];
+    const isPending = change?.status === 'pending' && !this.#isLost;
+    const [end, words] = change?.waivesAt
+      ? [change.waivesAt, strings.waives]
+      : [change?.expiresAt ?? '', strings.until];
+    const times = [
+      [words, Date.parse(end) - now],
+      [strings.resendIn, this.#resendAt - now],
+    ] as const;
+    const said = times.map(([text, ms]) => (isPending && ms > 0 ? this.#fill(text, ms) : ''));
+    say(this.#time, said.join(' ').trim());
+    this.#resend.hidden = !isPending || !!said[1];
+    clearTimeout(this.#ticker);
+    if (isPending && this.isConnected) this.#ticker = setTimeout(() => this.#tick(), 1000);
   }
 
-  #form(): HTMLElement {
-    const input = make(
-      'input',
-      { id: 'email', type: 'email', required: true, autocomplete: 'email' },
-      'field',
-    );
-    return this.#entry(input, 'label', 'submit', async () => {
-      this.#follow(
-        await this.client.request({
-          email: input.value.trim(),
-          ...(this.lang ? { locale: this.lang } : {}),
-        }),
-      );
+  #explain({ words, retryAfterMs }: Problem): string {
+    const { [words]: text, later } = this.#strings;
+    return retryAfterMs ? `${text} ${this.#fill(later, retryAfterMs)}` : text;
+  }
+  #fill(text: string, ms: number): string {
+    return text.replace('{left}', timeLeft(ms, localeOf(this)));
+  }
+
+  #field(place: 'email' | 'code', attributes: Attributes, work: () => Promise<void>) {
+    const error = this.#errors[place];
+    const label = make('label', 'label', { for: place });
+    const input = make('input', 'field', {
+      id: place,
+      name: place,
+      autocomplete: place,
+      'aria-describedby': error.id,
+      required: '',
+      dir: 'ltr',
+      ...attributes,
     });
-  }
-
-  #entry(
-    input: HTMLInputElement,
-    label: 'label' | 'codeLabel',
-    submit: 'submit' | 'codeSubmit',
-    work: () => Promise<void>,
-  ): HTMLElement {
-    const form = make('form', {}, 'form');
-    const labelled = make('label', { textContent: this.#say(label) });
-    if (this.#error) {
-      input.setAttribute('aria-invalid', 'true');
-      input.setAttribute('aria-describedby', 'error');
-    }
-    labelled.append(input);
-    const button = make('button', { id: submit, disabled: this.#busy }, 'submit');
-    button.textContent = this.#say(this.#busy ? 'sending' : submit);
-    form.append(labelled, button);
+    const submit = make('button', 'submit');
+    const form = make(
+      'form',
+      'form',
+      { novalidate: '' },
+      label,
+      input,
+      live('alert', error),
+      submit,
+    );
     form.addEventListener('submit', (event) => {
       event.preventDefault();
-      if (!this.#busy) void this.#do(work);
+      void this.#do(place, work);
     });
-    return form;
+    return { form, label, input, submit };
   }
-
-  #actions(change: EmailChange): HTMLElement[] {
-    const box = make('div', {}, 'actions');
-    const seconds = Math.ceil((Date.parse(change.resendAfter) - Date.now()) / 1000);
-    const resend = this.#button('resend', () =>
-      this.#do(async () => this.#show(await this.client.resend(change.id))),
-    );
-    if (seconds > 0) {
-      resend.disabled = true;
-      resend.textContent = this.#say('resendIn', { seconds });
-      this.#timer = setTimeout(() => this.#render(), 1000);
-    }
-    const cancel = this.#button('cancel', () =>
-      this.#do(async () => {
-        await this.client.cancel(change.id);
-        this.#show({ ...change, status: 'canceled' });
-      }),
-    );
-    box.append(resend, cancel);
-    if (!this.code || !change.awaiting?.includes('new')) return [box];
-    const digits = make(
-      'input',
-      {
-        id: 'code',
-        required: true,
-        inputMode: 'numeric',
-        autocomplete: 'one-time-code',
-        pattern: '\\d{4} ?\\d{4}',
-      },
-      'field',
-    );
-    const entry = this.#entry(digits, 'codeLabel', 'codeSubmit', async () =>
-      this.#show(await this.client.confirmByCode(change.id, digits.value)),
-    );
-    return [entry, box];
-  }
-
-  #button(label: 'resend' | 'cancel' | 'signIn', press: () => void): HTMLButtonElement {
-    const button = make(
-      'button',
-      { id: label, type: 'button', textContent: this.#say(label) },
-      'quiet',
-    );
-    button.disabled = this.#busy;
+  #button(part: string, press: () => unknown): HTMLButtonElement {
+    const button = make('button', part, { type: 'button' });
     button.addEventListener('click', press);
     return button;
   }
 }
 
+type Attributes = Record<string, string>;
+const CODE = { inputmode: 'numeric', autocomplete: 'one-time-code' };
+
+const rank = ({ status }: EmailChange): number =>
+  status === 'pending' ? 0 : status === 'confirmed' ? 1 : 2;
+const isOpen = (change: EmailChange | undefined): change is EmailChange =>
+  !!change && rank(change) < 2;
+/** The address was changed, and the session went with it. */
+const isEnded = (change: EmailChange | undefined): boolean =>
+  change?.status === 'committed' || change?.status === 'undone';
+const awaits = (change: EmailChange, side: 'new' | 'current'): boolean =>
+  !change.awaiting || change.awaiting.includes(side);
+
+/** OAuth, and so Auth0's SDKs, name in `error` why there is no token; a failed fetch has no name. */
+function isSignedOut(fault: unknown): boolean {
+  const { status, error } = fault as { status?: number; error?: unknown };
+  return status === 401 || (typeof error === 'string' && error !== 'timeout');
+}
+
+function wordsFor(change: EmailChange, isLost: boolean, strings: Strings): string {
+  const { status, reason = 'rejected', mailedAt } = change;
+  if (isLost) return strings.lost;
+  if (status === 'rejected')
+    return reason in strings ? strings[reason as 'rejected'] : strings.rejected;
+  if (status !== 'pending') return strings[status];
+  if (!awaits(change, 'new')) return strings.approving;
+  const invited = mailedAt ? strings.pending : strings.inviting;
+  return change.awaiting?.[1] ? `${invited} ${strings.awaitsCurrent}` : invited;
+}
+
+/** “in 5 minutes” */
+function timeLeft(ms: number, locale: string | undefined): string {
+  const format = new Intl.RelativeTimeFormat(locale);
+  const seconds = Math.ceil(ms / 1000);
+  const minutes = Math.round(seconds / 60);
+  if (seconds < 90) return format.format(seconds, 'second');
+  return minutes < 90
+    ? format.format(minutes, 'minute')
+    : format.format(Math.round(minutes / 60), 'hour');
+}
+
+function localeOf(element: HTMLElement): string | undefined {
+  const { lang } = element.closest<HTMLElement>('[lang]') ?? document.documentElement;
+  try {
+    return Intl.getCanonicalLocales(lang)[0];
+  } catch {
+    return undefined;
+  }
+}
+
 function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,
-  properties: Partial<HTMLElementTagNameMap[K]>,
-  part?: string,
+  part: string,
+  attributes: Attributes = {},
+  ...children: Node[]
 ): HTMLElementTagNameMap[K] {
-  const element = Object.assign(document.createElement(tag), properties);
-  if (part) element.setAttribute('part', part);
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries({ part, ...attributes }))
+    element.setAttribute(name, value);
+  element.append(...children);
   return element;
 }
 
-if (!customElements.get('readdress-change-email'))
+/** A live region is there before its words are, and stays: else nothing is announced. */
+const live = (role: 'status' | 'alert', words: HTMLElement): HTMLElement =>
+  make('div', 'live', { role }, words);
+
+/** Touches nothing that says so already. */
+function say(node: HTMLElement, text: string, email = ''): void {
+  const [before = '', after] = text.split('{email}');
+  node.hidden = !text;
+  if (after === undefined ? node.textContent === text : node.textContent === before + email + after)
+    return;
+  node.textContent = before;
+  if (after === undefined) return;
+  const address = make('bdi', 'address');
+  address.textContent = email;
+  node.append(address, after);
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'readdress-change-email': ReaddressChangeEmail;
+  }
+  interface HTMLElementEventMap {
+    'email-change': CustomEvent<EmailChange>;
+    'sign-in-again': CustomEvent<EmailChange | undefined>;
+  }
+}
+
+if (globalThis.customElements && !customElements.get('readdress-change-email'))
   customElements.define('readdress-change-email', ReaddressChangeEmail);

@@ -92,7 +92,7 @@ export function settleUndo(
     kind: 'write',
     changes: [
       { ...close(change, 'undone', now), revocation: 'pending' },
-      ...over.slice(1).map((each) => close(each, 'undone', now)),
+      ...over.slice(1).map((each) => sweptAlong(close(each, 'undone', now))),
       ...endOpen(followers, now),
     ],
     user: {
@@ -111,6 +111,10 @@ export function settleUndo(
     ],
   };
 }
+
+/** What was still to be revoked after its commit is revoked by the undo that ended it. */
+const sweptAlong = ({ revocation, ...change }: EmailChange): EmailChange =>
+  revocation === undefined || revocation === 'pending' ? change : { ...change, revocation };
 
 /** The account has moved on by other means; putting the address back would overwrite that. */
 export function refuseUndo(

@@ -4,7 +4,7 @@
 export type Brand = { name: string; color: string; supportUrl?: string };
 
 export const WHITE = '#ffffff';
-export const BLACK = '#000000';
+const BLACK = '#000000';
 
 /** Text on a surface of this colour: whichever of black and white contrasts more (always ≥ 4.5). */
 export const textOn = (color: string): string =>

@@ -12,7 +12,7 @@ export function columnsOf(text: string): number {
   return columns;
 }
 
-/** Breaks at spaces, and between words of a script that has none. A longer word keeps its line. */
+/** Breaks at spaces but no-break spaces, and between words of a script that has none. A longer word keeps its line. */
 export function wrap(text: string, locale: string, columns: number): string {
   const lines: string[] = [];
   let line = '';
@@ -28,7 +28,7 @@ export function wrap(text: string, locale: string, columns: number): string {
 
 /** Each word with the space or punctuation that must not be torn from it. */
 function wordsOf(text: string, locale: string): string[] {
-  if (!WIDE.test(text)) return text.match(/\S+\s*/gu) ?? [];
+  if (!WIDE.test(text)) return text.match(/[^ ]+ */g) ?? [];
   const words: string[] = [];
   for (const { segment } of new Intl.Segmenter(locale, { granularity: 'word' }).segment(text)) {
     const opens = /^[\p{Ps}\p{Pi}]/u.test(words.at(-1) ?? '');

@@ -5,10 +5,13 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Liquid } from 'liquidjs';
-import { STATUSES, type Purpose } from '../domain/email-change.ts';
-import { direction, message, type Locale, type MessageKey } from '../locales/messages.ts';
+import type { Purpose } from '../domain/email-change.ts';
+import { direction, message, type Locale } from '../locales/messages.ts';
 import { readableOn, textOn, type Brand } from '../mail/brand.ts';
-import { closedOutcome, isPassing, type Outcome } from './outcome.ts';
+import { isPassing, type Outcome } from './outcome.ts';
+import { scriptWords, wordsFor, type LinkProblem, type Say, type Tone } from './words.ts';
+
+export type { LinkProblem };
 
 const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
 const template = (name: string): string => read(`./templates/${name}.liquid`);
@@ -76,9 +79,6 @@ export const renderBrandCss = ({ color }: Pick<Brand, 'color'>): string =>
 const accents = (surface: string, color: string): string =>
   `--link:${readableOn(surface, color, 4.5)};--edge:${readableOn(surface, color, 3)}`;
 
-/** The mark above a heading: it repeats what the words say. */
-type Tone = '' | 'good' | 'wait' | 'stop';
-
 type Scope = {
   locale: Locale;
   brand: Brand;
@@ -122,7 +122,7 @@ export function renderLinkPage(input: {
   problem?: LinkProblem;
 }): string {
   const { purpose, locale, brand, token = '', problem } = input;
-  const say = (key: MessageKey): string => message(locale, key, { brand: brand.name });
+  const say: Say = (key) => message(locale, key, { brand: brand.name });
   const templates = scriptWords(purpose, say);
   const words = problem ?? 'ready';
   const { title, texts, tone } = templates.find(({ id }) => id === words)!;
@@ -148,76 +148,6 @@ export function renderLinkPage(input: {
     },
   );
 }
-
-type Say = (key: MessageKey) => string;
-type Words = { title: string; texts: string[]; tone: Tone };
-
-const PROBLEMS = ['invalid-link', 'try-again', 'too-many-requests'] as const;
-export type LinkProblem = (typeof PROBLEMS)[number];
-
-/** All that link.js may have to say, by the name it asks for: a step, a problem, a status. */
-function scriptWords(purpose: Purpose, say: Say): (Words & { id: string })[] {
-  const own = say(`page.${purpose}.title`);
-  const agreed: Partial<Record<Purpose, Outcome>> = {
-    confirm: { kind: 'waiting', for: 'current' },
-    approve: { kind: 'waiting', for: 'new' },
-  };
-  const outcomes = STATUSES.map((id) => [id, closedOutcome(purpose, id)] as const);
-  return [
-    { id: 'ready', title: own, tone: '', texts: [say(`page.${purpose}.lead`)] },
-    { id: 'checking', title: own, tone: '', texts: [say('page.checking')] },
-    { id: 'unreachable', title: own, tone: 'stop', texts: [say('page.unreachable')] },
-    ...PROBLEMS.map((id) => ({
-      id,
-      title: say(`page.problem.${id}.title`),
-      tone: 'stop' as const,
-      texts: [say(`page.problem.${id}`)],
-    })),
-    ...[...outcomes, ['agreed', agreed[purpose]] as const].flatMap(([id, outcome]) =>
-      outcome ? [{ id, ...wordsFor(outcome, purpose, say) }] : [],
-    ),
-  ];
-}
-
-function wordsFor(outcome: Outcome, purpose: Purpose, say: Say): Words {
-  const { kind } = outcome;
-  const key = kind === 'waiting' ? (`waiting.${outcome.for}` as const) : kind;
-  return {
-    title: say(`page.outcome.${key}.title`),
-    texts: textsFor(outcome, purpose, say),
-    tone: toneOf(outcome),
-  };
-}
-
-function textsFor(outcome: Outcome, purpose: Purpose, say: Say): string[] {
-  switch (outcome.kind) {
-    case 'waiting':
-      return [say(`page.outcome.waiting.${outcome.for}.text`)];
-    case 'rejected':
-      return outcome.reason
-        ? [say(`reason.${outcome.reason}.why`), say(`reason.${outcome.reason}.next`)]
-        : [say('page.outcome.rejected.text')];
-    case 'undo-refused':
-      return [say(`reason.${outcome.reason}.why`), say('page.outcome.undo-refused.next')];
-    case 'canceled':
-    case 'undone': {
-      // The mailbox that stopped or took back the change is the one whose account may be in danger.
-      const endangered = purpose === (outcome.kind === 'undone' ? 'undo' : 'cancel');
-      const text = say(`page.outcome.${outcome.kind}.text`);
-      return endangered ? [text, say(`page.outcome.${outcome.kind}.next`)] : [text];
-    }
-    default:
-      return [say(`page.outcome.${outcome.kind}.text`)];
-  }
-}
-
-const GOOD: readonly Outcome['kind'][] = ['done', 'already-done', 'canceled', 'undone'];
-const toneOf = (outcome: Outcome): Tone =>
-  isPassing(outcome) || outcome.kind === 'waiting'
-    ? 'wait'
-    : GOOD.includes(outcome.kind)
-      ? 'good'
-      : 'stop';
 
 /** Elsewhere the new address is not, or no longer, the point. */
 const NAMES_ADDRESS: readonly Outcome['kind'][] = [

@@ -218,6 +218,7 @@ async function withinLimits(
   const address = sealer.fingerprint(email.toLowerCase(), 'limit');
   enforce(await limits.user.take(user), 'user', reply);
   const { allowed } = await limits.address.take(address);
+  deps.reached('request.counted');
   const decided = await decide(!allowed);
   if (decided.verdict.kind !== 'write')
     await Promise.all([limits.user.giveBack(user), limits.address.giveBack(address)]);
@@ -227,6 +228,7 @@ async function withinLimits(
 /** Past the decision: a refusal leaves as a problem, a write is announced. */
 function settled(deps: ApiDeps, req: FastifyRequest, decided: Decided): EmailChange {
   if (!('change' in decided)) throw refusalProblem(decided.verdict.refusal, deps.now());
+  deps.reached('request.written');
   announce(deps, decided, req.id);
   return decided.change;
 }

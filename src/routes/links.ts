@@ -19,6 +19,7 @@ import { changeIdOf, purposeOf } from '../links.ts';
 import { causeOf } from '../plugins/cause.ts';
 import { limitPerIp } from '../plugins/rate-limit.ts';
 import { Problem, refusalProblem } from '../problems.ts';
+import { StoreUnavailable } from '../store/redis.ts';
 import { inspectionSchema, outcomeOf, outcomeSchema, problemSchema } from './views.ts';
 
 // No length of its own: what is too long is a wrong token like any other, and the body is bounded.
@@ -27,6 +28,8 @@ const responses = { 200: outcomeSchema, 202: outcomeSchema, '4xx': problemSchema
 
 export function registerLinks(app: App, deps: ApiDeps): void {
   const { limits, now } = deps;
+  const closing = new AbortController();
+  app.addHook('preClose', async () => closing.abort());
   const guarded = { onRequest: limitPerIp(limits.link, 'link') };
 
   app.post(
@@ -63,7 +66,7 @@ export function registerLinks(app: App, deps: ApiDeps): void {
         const change = await useLink(deps, req, purpose, req.body.token);
         const waitMs = preferredWaitMs(req.headers['prefer']);
         if (waitMs === 0) return reply.status(202).send(outcomeOf(change, now()));
-        const outcome = await untilSettled(deps, change, waitMs);
+        const outcome = await untilSettled(deps, change, waitMs, closing.signal);
         reply.header('preference-applied', `wait=${waitMs / 1000}`);
         return reply
           .status(isOpen(outcome) || isUnderWay(outcome) ? 202 : 200)
@@ -105,6 +108,7 @@ export async function useLink(
   token: string,
 ): Promise<EmailChange> {
   const { change } = await findByToken(deps, token);
+  deps.reached('click.read');
   const decided = await deps.changes.decide(
     change.id,
     (recorded) => {
@@ -116,6 +120,7 @@ export async function useLink(
   );
   if (!decided) throw invalidLink();
   if ('change' in decided) {
+    deps.reached('click.written');
     announce(deps, decided, req.id);
     return decided.change;
   }
@@ -124,7 +129,8 @@ export async function useLink(
   throw refusalProblem(decided.verdict.refusal, deps.now());
 }
 
-const MAX_WAIT_S = 30;
+/** Well within the time that a silent connection is kept. */
+const MAX_WAIT_S = 15;
 
 /** `Prefer: wait=N` (RFC 7240), in milliseconds; 0 when not asked for. */
 function preferredWaitMs(prefer: string | string[] | undefined): number {
@@ -136,28 +142,37 @@ function preferredWaitMs(prefer: string | string[] | undefined): number {
 const isUnderWay = (change: EmailChange): boolean =>
   change.status === 'confirmed' || undoUnderWay(change);
 
+/** What is recorded when the work is done, the time is up, or the process closes. */
 async function untilSettled(
   deps: ApiDeps,
   change: EmailChange,
   waitMs: number,
+  closing: AbortSignal,
 ): Promise<EmailChange> {
   const deadline = deps.now() + waitMs;
   let latest = change;
-  while (isUnderWay(latest) && deps.now() < deadline) {
-    await nextWrite(deps, change.id, Math.min(deadline - deps.now(), 1000));
-    latest = (await deps.changes.findChange(change.id))?.value ?? latest;
+  while (isUnderWay(latest) && deps.now() < deadline && !closing.aborted) {
+    await nextWrite(deps, change.id, Math.min(deadline - deps.now(), 1000), closing);
+    try {
+      latest = (await deps.changes.findChange(change.id))?.value ?? latest;
+    } catch (error) {
+      // The click is recorded: that Redis is away now must not look as if it were not.
+      if (!(error instanceof StoreUnavailable)) throw error;
+    }
   }
   return latest;
 }
 
 /** Resolves with the next write to the change, or after `ms`: a lost message only costs time. */
-const nextWrite = (deps: ApiDeps, id: string, ms: number): Promise<void> =>
+const nextWrite = (deps: ApiDeps, id: string, ms: number, closing: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);
+      closing.removeEventListener('abort', done);
       stop();
       resolve();
     };
     const timer = setTimeout(done, ms);
+    closing.addEventListener('abort', done);
     const stop = deps.transitions.listen(id, done);
   });

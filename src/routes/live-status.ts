@@ -45,6 +45,8 @@ export function registerLiveStatus(app: App, deps: ApiDeps): void {
     async (req, reply) => {
       const { sub } = req.user;
       const found = await findOwn(deps, sub, req.params.id);
+      // Left while we looked: there is no end of the connection to wait for any more.
+      if (reply.raw.destroyed) return reply.hijack();
       const streams = perUser.get(sub) ?? 0;
       if (streams >= STREAMS_PER_USER)
         throw new Problem('too-many-requests', { headers: { 'retry-after': '10' } });

@@ -103,6 +103,22 @@ describe('after A → B → C', () => {
     expect(step.user).toEqual({ latest: second.id, committed: [], lockedUntil: SOON + LOCK_MS });
   });
 
+  test.each([
+    ['pending', undefined],
+    [undefined, undefined],
+    ['done', 'done'],
+    ['unsupported', 'unsupported'],
+  ] as const)(
+    "A's undo revokes for all that followed: what C's commit had %s is reported as %s",
+    (was, is) => {
+      const { revocation: _, ...plain } = bToC.change;
+      const follower = was === undefined ? plain : { ...plain, revocation: was };
+      const [undone, swept] = stepOf(settleUndo(first, [follower], user, LOCK_MS, SOON)).changes;
+      expect(undone!.revocation).toBe('pending');
+      expect(swept!.revocation).toBe(is);
+    },
+  );
+
   test("B's link can not undo what A's link did", () => {
     const [, ended] = stepOf(settleUndo(first, [bToC.change], user, LOCK_MS, SOON)).changes;
     expect(requestUndo(ended!, SOON + 1)).toEqual({ kind: 'recorded', change: ended });

@@ -24,9 +24,7 @@ const REASONS = Object.keys({
 } satisfies Record<Reason, 0>) as Reason[];
 
 const token = (purpose: string): string =>
-  `${purpose}-_${'0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'}`
-    .repeat(2)
-    .slice(0, 64);
+  `${purpose}-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ`.slice(0, 64);
 const PURPOSES = ['confirm', 'approve', 'cancel', 'undo'] as const;
 const FACTS: MailFacts = {
   brand: { name: 'Acme Notes', color: '#2457d6', supportUrl: 'https://acme.example/help' },
@@ -63,7 +61,7 @@ describe.each(EVERY)('the mail %s in %s', (template, locale) => {
   const mail = renderMail(template, locale, FACTS);
 
   test('has a subject of at most 60 characters that gives no address away', () => {
-    expect([...mail.subject].length).toBeLessThanOrEqual(60);
+    expect(mail.subject.length).toBeLessThanOrEqual(60);
     expect(mail.subject).not.toMatch(/@|[\r\n]/);
   });
 
@@ -91,12 +89,12 @@ describe.each(EVERY)('the mail %s in %s', (template, locale) => {
     for (const line of mail.text.replace('\n-- \n', '\n').split('\n'))
       expect(html).toContain(wordsOf(line).replace(/[:：]$/, ''));
     for (const line of shown(mail.html).split('\n').map(wordsOf))
-      if (line !== hint) expect(text).toContain(line);
+      expect(text + hint).toContain(line);
   });
 
   test('has text of at most 78 columns, but for URLs alone on their line', () => {
-    for (const line of mail.text.split('\n'))
-      if (!line.startsWith('https://')) expect(columnsOf(line), line).toBeLessThanOrEqual(78);
+    const lines = mail.text.split('\n').filter((line) => !line.startsWith('https://'));
+    expect(lines.filter((line) => columnsOf(line) > 78)).toEqual([]);
   });
 
   test('is one small document in the right language and direction', () => {
@@ -114,8 +112,8 @@ describe.each(EVERY)('the mail %s in %s', (template, locale) => {
   });
 
   test('keeps addresses, links and codes left-to-right', () => {
-    for (const shown of ['a•••@old.example', FACTS.email])
-      if (mail.html.includes(shown)) expect(mail.html).toMatch(ltr(shown));
+    const addresses = ['a•••@old.example', FACTS.email].filter((it) => mail.html.includes(it));
+    for (const address of addresses) expect(mail.html).toMatch(ltr(address));
     for (const url of hrefs(mail.html).filter((href) => href !== FACTS.passwordResetUrl))
       expect(mail.html).toMatch(ltr(url));
   });

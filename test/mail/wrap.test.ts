@@ -25,6 +25,12 @@ test('a word wider than the line keeps a line of its own', () => {
   ]);
 });
 
+test('a no-break space keeps French punctuation with its word', () => {
+  expect(wrap('votre mot de passe\u00a0: quelqu’un', 'fr', 19)).toBe(
+    'votre mot de\npasse\u00a0: quelqu’un',
+  );
+});
+
 test('wide characters count two columns, and Japanese breaks between words', () => {
   const text =
     '変更後は、このアドレスでログインしていただきます。お心当たりがない場合は、無視してください。';

@@ -1,7 +1,11 @@
 /** A change followed live: what is recorded, at once and in order, to its owner alone. */
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { ask, askAndReadMail, confirm, expectProblem, newUser } from '../support/wire.ts';
-import { startWorld, type World } from '../support/world.ts';
+import { readBothConfigs } from '../../src/config.ts';
+import { startApi } from '../../src/start.ts';
+import { ask, askAndReadMail, confirm, expectProblem, newUser, send } from '../support/wire.ts';
+import { eventually, startWorld, type World } from '../support/world.ts';
+
+const JWKS = '/.well-known/jwks.json';
 
 type Event = { event: string; data: { status?: string; id?: string } };
 
@@ -81,10 +85,16 @@ describe('a followed change', () => {
     const world = await startWorld();
     const user = await newUser(world);
     const change = await askAndReadMail(world, user, 'new@example.org');
-    const [one, two] = [
-      await follow(world, user.token, change.id),
-      await follow(world, user.token, change.id),
-    ];
+    const other = await startApi(readBothConfigs(world.env).api, {
+      logTo: { write: () => undefined },
+    });
+    onTestFinished(() => other.close());
+    const elsewhere = { ...world, api: other.url };
+    const one = await follow(world, user.token, change.id);
+    const two = await eventually(async () => {
+      const stream = await follow(elsewhere, user.token, change.id);
+      return stream.response.status === 200 && stream;
+    }, 'the second API');
     await confirm(world, change.confirm);
     await Promise.all([one.ended, two.ended]);
     expect(one.events.at(-1)?.data.status).toBe('committed');
@@ -128,6 +138,38 @@ describe('a followed change', () => {
         interval: 50,
       })
       .toBe(200);
+  });
+
+  test('costs nothing when its reader leaves before the first byte', async () => {
+    const world = await startWorld({ workers: false });
+    const user = await newUser(world);
+    const { body } = await ask(world, user.token, 'new@example.org');
+    // A key that is not known yet, and a tenant that takes its time to name it.
+    const token = await world.token(user.sub, { key: world.tenant.keys.next });
+    let answer = (): void => undefined;
+    const until = new Promise<void>((resolve) => (answer = resolve));
+    const { struck } = world.tenant.faults.add({ kind: 'hold', until, match: { path: JWKS } });
+    const gone = new AbortController();
+    const left = Array.from({ length: 6 }, () =>
+      fetch(`${world.api}/v1/email-changes/${body.id}/events`, {
+        headers: { authorization: `Bearer ${token}` },
+        signal: gone.signal,
+      }),
+    );
+    await struck;
+    // Sent after the six, so the server has them when this is answered.
+    await send(world.api, '/livez');
+    gone.abort();
+    await Promise.allSettled(left);
+    await send(world.api, '/livez');
+    answer();
+    await eventually(
+      async () =>
+        (await world.call('GET', `/v1/email-changes/${body.id}`, { token })).status === 200,
+      'the key',
+    );
+    for (let i = 0; i < 6; i += 1)
+      expect((await follow(world, token, body.id)).response.status).toBe(200);
   });
 
   test('when the service closes its readers are told to come back, and nothing hangs', async () => {

@@ -2,7 +2,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { spawnRedis, type SpawnedRedis } from '../../demo/redis.ts';
 import { freePort } from '../../demo/redis/ready.ts';
-import { ask, expectProblem, newUser } from '../support/wire.ts';
+import { ask, askAndReadMail, confirm, expectProblem, newUser } from '../support/wire.ts';
 import { eventually, startWorld, type Answer, type World } from '../support/world.ts';
 
 const ANSWER_MS = 1500;
@@ -26,7 +26,9 @@ async function expectUnavailable(world: World, token: string, id: string): Promi
     ['POST', `/v1/email-changes/${id}/resend`],
     ['POST', '/v1/links/inspect', { token: TOKEN }],
     ['POST', '/v1/confirm', { token: TOKEN }],
+    ['POST', '/v1/approve', { token: TOKEN }],
     ['POST', '/v1/cancel', { token: TOKEN }],
+    ['POST', '/v1/undo', { token: TOKEN }],
   ];
   await Promise.all(
     calls.map(async ([method, path, body]) => {
@@ -70,6 +72,34 @@ test('Redis killed: 503 within 1.5 s with Retry-After; started again: back withi
   expect(again.body).toEqual(change);
   expect((await ask(world, user.token, 'other@example.org')).status).toBe(202);
   expect(Date.now() - backAt).toBeLessThan(RECOVERY_MS);
+});
+
+test('Redis killed while a click waits for its outcome: the click was recorded, and that is the answer', async () => {
+  const redis = await ownRedis();
+  const world = await startWorld({ env: { REDIS_URL: redis.url } });
+  const user = await newUser(world);
+  await eventually(async () => (await readyz(world)).status === 200, 'ready');
+  const change = await askAndReadMail(world, user, 'new@example.org');
+  let answer = (): void => undefined;
+  const until = new Promise<void>((resolve) => (answer = resolve));
+  const { struck } = world.tenant.faults.add({
+    kind: 'hold',
+    until,
+    match: { path: '/api/v2/users/' },
+  });
+  const waiting = confirm(world, change.confirm, { prefer: 'wait=2' });
+  await struck;
+  await redis.kill();
+  const { status, body } = await waiting;
+  expect([status, body]).toEqual([202, { status: 'confirmed' }]);
+  await ownRedis({ port: redis.port, dir: redis.dir });
+  const seen = await eventually(async () => {
+    const look = await world.call('GET', `/v1/email-changes/${change.id}`, { token: user.token });
+    return look.status === 200 && look;
+  }, 'Redis again');
+  expect(seen.body.status).toBe('confirmed');
+  answer();
+  await world.close();
 });
 
 test('Redis frozen: the answer is a 503 within 1.5 s, and none of it happens later', async () => {

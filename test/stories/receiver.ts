@@ -28,8 +28,8 @@ export type Receiver = {
   received(change: { id: string }, type: string, n?: number): Promise<Delivery>;
 };
 
-/** Starts a receiver on loopback. It ends with the test. */
-export async function startReceiver(): Promise<Receiver> {
+/** Starts a receiver on loopback, at a port or a free one. It ends with the test. */
+export async function startReceiver(port = 0): Promise<Receiver> {
   const deliveries: Delivery[] = [];
   let react: (delivery: Delivery) => Reaction = () => 204;
   const server = createServer((request, response) => {
@@ -47,7 +47,7 @@ export async function startReceiver(): Promise<Receiver> {
       else response.writeHead(307, reaction).end();
     });
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => {
     server.closeAllConnections();

@@ -1,5 +1,6 @@
 /** Ending the user's sessions after a commit and an undo: best effort, reported, and never in the way. */
 import { describe, expect, test } from 'vitest';
+import type { TenantOptions } from '../../demo/tenant/options.ts';
 import { quiet } from '../support/wire.ts';
 import { eventually, startWorld, type World } from '../support/world.ts';
 import { startReceiver } from './receiver.ts';
@@ -141,11 +142,11 @@ describe('after a commit', () => {
 });
 
 describe('what came of it', () => {
-  test.each([
+  test.each<[string, TenantOptions]>([
     ['done', {}],
     ['unsupported', { plan: 'free' }],
     ['failed', { managementScopes: ['read:users', 'update:users'] }],
-  ] as const)('is told to the webhook as an event of its own: %s', async (revocation, tenant) => {
+  ])('is told to the webhook as an event of its own: %s', async (revocation, tenant) => {
     const receiver = await startReceiver();
     const env = { REVOKE: 'all', WEBHOOK_URL: receiver.url, WEBHOOK_SECRETS: SECRET };
     const world = await startWorld({ env, tenant });
@@ -180,6 +181,25 @@ describe('after an undo', () => {
       'DELETE sessions 202',
       'DELETE refresh-tokens 202',
     ]);
+  });
+
+  test('the revocation of the commit gives way to the greater one of the undo, which has the last word', async () => {
+    const world = await startWorld({ env: { REVOKE: 'sessions' } });
+    const ada = addPerson(world, OLD);
+    world.tenant.faults.add({ kind: 'status', status: 500, match: { method: 'DELETE' } });
+    const committed = await change(world, ada, NEW);
+    await use(world, 'undo', await linkIn(world, committed, 'changed', 'undo'));
+    await until(world, committed, { status: 'undone', revocation: 'pending' });
+    // Both would be out of patience by then.
+    await eventually(async () => {
+      world.pass(MINUTE);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return (await view(world, committed)).revocation === 'failed';
+    });
+    world.tenant.faults.clear();
+    await quiet(world);
+    expect(logged(world, committed)).toEqual(['warn revocation.failed']);
+    expect(await view(world, committed)).toMatchObject({ status: 'undone', revocation: 'failed' });
   });
 
   test('a revocation that fails does not fail the undo', async () => {

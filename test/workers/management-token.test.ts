@@ -1,20 +1,16 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { FaultAction } from '../../demo/tenant/faults.ts';
 import type { TenantOptions } from '../../demo/tenant/options.ts';
 import { createSealer } from '../../src/seal.ts';
 import { allKeys } from '../store/all-keys.ts';
-import { eventually, startWorld, type World } from '../support/world.ts';
+import { startWorld, type World } from '../support/world.ts';
 import {
-  ask,
   click,
   commit,
   effectivePatches,
   invite,
   sealerOf,
   startDeployment,
-  untilMails,
   untilStatus,
 } from './steps.ts';
 
@@ -69,81 +65,6 @@ describe('eight worker processes', () => {
     await startDeployment(world);
     await commit(world, { email: 'other@example.com', to: 'other@example.org' });
     expect(world.tenant.tokenRequests()).toHaveLength(1);
-  });
-});
-
-describe('a token endpoint in trouble', () => {
-  /** Forty requests of two worker processes run into this fault; it is mended after two seconds. */
-  async function trouble(fault: FaultAction) {
-    const world = await startWorld(wide());
-    await startDeployment(world);
-    const broken = world.tenant.faults.add({ ...fault, match: { path: '/oauth/token' } });
-    const asked = await Promise.all(
-      Array.from({ length: 40 }, (_, i) =>
-        ask(world, { email: `u${i}@example.com`, to: `u${i}@example.org` }),
-      ),
-    );
-    await broken.struck;
-    await setTimeout(2000);
-    const { hits } = broken;
-    broken.remove();
-    world.pass(61_000);
-    await Promise.all(asked.map((one) => untilMails(world, one, 2)));
-    const alarms = world.logs.filter(
-      ({ event, level }) => event === 'task.later' && level === 'error',
-    );
-    return { hits, alarms: alarms.length };
-  }
-
-  test('is asked about once a second by the whole deployment, and no request is lost', async () => {
-    const faults: FaultAction[] = [
-      { kind: 'reset' },
-      { kind: 'status', status: 503, body: 'upstream' },
-      { kind: 'status', status: 429, body: { error: 'too_many_requests' } },
-      { kind: 'html200' },
-      { kind: 'empty200' },
-      { kind: 'redirect' },
-    ];
-    for (const { hits, alarms } of await Promise.all(faults.map(trouble))) {
-      expect(hits).toBeGreaterThanOrEqual(1);
-      expect(hits).toBeLessThanOrEqual(4);
-      expect(alarms).toBe(0);
-    }
-  });
-
-  test('that refuses our credentials is an alarm for the operator and left alone for longer', async () => {
-    const body = { error: 'access_denied' };
-    const refusals = [401, 403].map((status) => trouble({ kind: 'status', status, body }));
-    expect(await Promise.all(refusals)).toEqual([
-      { hits: 1, alarms: 1 },
-      { hits: 1, alarms: 1 },
-    ]);
-  });
-
-  test('a slow one is waited for by all, and asked once', async () => {
-    const world = await startWorld(wide());
-    await startDeployment(world);
-    world.tenant.faults.add({ kind: 'delay', ms: 2000, match: { path: '/oauth/token' } });
-    await people(world, 'a', 12);
-    expect(world.tenant.tokenRequests()).toHaveLength(1);
-    expect(world.logs.filter(({ event }) => event === 'task.later')).toEqual([]);
-  });
-
-  test('when renewing fails, the old token does until its end', async () => {
-    const world = await startWorld(wide({ managementTokenTtlSeconds: 600 }));
-    const invited = await people(world, 'a', 40);
-    const match = { path: '/oauth/token' };
-    const broken = world.tenant.faults.add({ kind: 'status', status: 503, body: 'x', match });
-    world.pass(541_000);
-    await clickAll(world, invited);
-    expect(broken.hits).toBeGreaterThan(0);
-    expect(broken.hits).toBeLessThanOrEqual(3);
-    broken.remove();
-    await eventually(
-      async () => (await world.redis.exists(`${world.prefix}:management-token:lock`)) === 0,
-    );
-    await commit(world);
-    expect(world.tenant.tokenRequests().at(-1)?.status).toBe(200);
   });
 });
 

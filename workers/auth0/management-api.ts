@@ -9,6 +9,7 @@ import type { WorkerConfig } from '../../src/config.ts';
 import type { Deps } from '../../src/deps.ts';
 import { sameAddress, type TenantUser } from '../../src/domain/account.ts';
 import { TenantFault } from './faults.ts';
+import { sharesOf } from '../lease.ts';
 import { fetchWhole } from './fetch-whole.ts';
 import { createManagementTokens, type ManagementToken } from './management-token.ts';
 import { createTenantBudget } from './tenant-budget.ts';
@@ -28,14 +29,13 @@ export type ManagementApi = {
   revoke(sub: string, what: 'sessions' | 'all', options: CallOptions): Promise<void>;
 };
 
-/** One call, from the first byte out to the last byte in. */
-export const CALL_TIMEOUT_MS = 5000;
 const FIELDS = 'user_id,email,email_verified,name,blocked,identities,last_password_reset';
 
 export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
   const { config, now } = deps;
   const tokens = createManagementTokens(deps);
   const budget = createTenantBudget(deps);
+  const { callMs } = sharesOf(config);
 
   const clientFor = (token: ManagementToken, { sendBefore }: CallOptions) =>
     new UsersClient({
@@ -45,7 +45,7 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
       async fetch(input, init) {
         // The last look before the bytes leave: a process that was asleep must not write now.
         if (sendBefore !== undefined && now() >= sendBefore) throw new SentTooLate();
-        const response = await fetchWhole(input, init, CALL_TIMEOUT_MS);
+        const response = await fetchWhole(input, init, callMs);
         await budget.learn(response.status, response.headers);
         return response;
       },

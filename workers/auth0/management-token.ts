@@ -74,8 +74,10 @@ export function createManagementTokens(deps: Deps<WorkerConfig>): ManagementToke
       const stored = await readShared();
       if (stored && now() < stored.renewAt) return stored;
       const token = await requestToken(deps);
+      deps.reached('token.fetched');
       const sealed = sealer.seal(JSON.stringify(token), key);
       await answered(redis.set(key, sealed, 'PXAT', token.expiresAt));
+      deps.reached('token.stored');
       deps.log.info({ event: 'management_token.fetched', expiresAt: token.expiresAt });
       return await readShared();
     } catch (error) {

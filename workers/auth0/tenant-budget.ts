@@ -42,13 +42,19 @@ export function createTenantBudget(deps: Deps<WorkerConfig>): TenantBudget {
 
   return {
     async take(maxWaitMs) {
-      const [taken, waitMs] = await ask('take', ...rate, String(maxWaitMs));
-      if (taken === 0) throw new TenantFault('busy', { retryAfterMs: waitMs });
-      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      for (let patienceMs = maxWaitMs, open = 0; open === 0;) {
+        const [taken, waitMs] = await ask('take', ...rate, String(patienceMs));
+        if (taken === 0) throw new TenantFault('busy', { retryAfterMs: waitMs });
+        if (waitMs === 0) return;
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
+        patienceMs = Math.max(patienceMs - waitMs, 0);
+        // Somebody else may have met a 429 meanwhile: then this turn is void.
+        [open] = await ask('look', ...rate);
+      }
     },
     async learn(status, headers) {
       const remaining = headers.get('x-ratelimit-remaining');
-      if (status === 429) await ask('close', String(pauseMs(headers, deps.now())));
+      if (status === 429) await ask('close', ...rate, String(pauseMs(headers, deps.now())));
       else if (remaining !== null && /^\d{1,6}$/.test(remaining))
         await ask('learn', ...rate, remaining);
     },
@@ -56,7 +62,7 @@ export function createTenantBudget(deps: Deps<WorkerConfig>): TenantBudget {
 }
 
 /** How long a 429 asks us to wait, by the tenant's own clock where it shows it. */
-function pauseMs(headers: Headers, now: number): number {
+export function pauseMs(headers: Headers, now: number): number {
   const retryAfter = Number(headers.get('retry-after') ?? Number.NaN);
   const reset = Number(headers.get('x-ratelimit-reset') ?? Number.NaN);
   const theirNow = Date.parse(headers.get('date') ?? '');

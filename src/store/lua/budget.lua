@@ -5,8 +5,9 @@
 -- ARGV    action, then
 --         "take"  intervalMs, burst, maxWaitMs  -> Returns {1, waitMs} taken: call after waitMs
 --                                               -> Returns {0, waitMs} not taken: ask again then
+--         "look"  intervalMs, burst             -> Returns {1, 0} open | {0, ms} closed for that long
 --         "learn" intervalMs, burst, remaining  -> the tenant says that this many calls are left
---         "close" ms                            -> nobody calls for that long
+--         "close" intervalMs, burst, ms         -> nobody calls for that long, then one by one
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local full = tonumber(redis.call('HGET', KEYS[1], 'full') or '0')
@@ -26,7 +27,12 @@ if ARGV[1] == 'take' then
 elseif ARGV[1] == 'learn' then
   local remaining = tonumber(ARGV[4])
   if remaining < burst then keep('full', math.max(full, now + (burst - remaining) * interval)) end
+elseif ARGV[1] == 'look' then
+  if closed > now then return { 0, math.ceil(closed - now) } end
 elseif ARGV[1] == 'close' then
-  keep('closed', math.max(closed, now + tonumber(ARGV[2])))
+  local opens = math.max(closed, now + tonumber(ARGV[4]))
+  keep('closed', opens)
+  -- Whoever waited for it must not all come at once then.
+  keep('full', math.max(full, opens + (burst - 1) * interval))
 end
 return { 1, 0 }

@@ -1,0 +1,160 @@
+/**
+ * The built service as a fleet of real processes that somebody keeps running: what dies is started
+ * again, as an orchestrator would, on a port of its own.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../demo/redis/ready.ts';
+import { eventually, type LogLine } from '../support/world.ts';
+
+export type Role = 'api' | 'workers';
+
+export type Member = {
+  role: Role;
+  /** Of its present life; '' while there is none. */
+  url: string;
+  pid: number | undefined;
+  /** Ended and stopped processes get no signal. */
+  signal(signal: NodeJS.Signals): boolean;
+  /** Crash points of its next lives (CRASH_AT), until they are taken back. */
+  crashAt: string;
+  /** Resolves with what ended the present life. */
+  ended(): Promise<NodeJS.Signals | number>;
+  untilReady(timeoutMs?: number): Promise<void>;
+};
+
+export type Fleet = {
+  members: readonly Member[];
+  of(role: Role): Member[];
+  /** How lives ended: `SIGKILL`, `0`, `78` … */
+  ends: Map<string, number>;
+  /** How often each event was logged. */
+  events: Map<string, number>;
+  /** Lines that call an operator. */
+  alarms: LogLine[];
+  /** Log lines that hold what must never be in one. */
+  leaks: string[];
+  /** What was written where no log goes: crashes of the runtime, warnings. */
+  stderr: string[];
+  /** Whether what dies is started again; default true. */
+  revive: boolean;
+  close(): Promise<void>;
+};
+
+export type FleetOptions = {
+  dist: string;
+  env: Record<string, string>;
+  apis: number;
+  workers: number;
+  /** What no log line may hold. */
+  secret: RegExp;
+};
+
+const ENTRIES = { api: 'src/server.js', workers: 'workers/main.js' } as const;
+const REVIVE_AFTER_MS = 200;
+
+export function startFleet(options: FleetOptions): Fleet {
+  const fleet: Omit<Fleet, 'members'> & { members: Member[] } = {
+    members: [],
+    of: (role) => fleet.members.filter((member) => member.role === role),
+    ends: new Map(),
+    events: new Map(),
+    alarms: [],
+    leaks: [],
+    stderr: [],
+    revive: true,
+    async close() {
+      closed = true;
+      for (const child of children) child.kill('SIGKILL');
+      await Promise.all(lives);
+    },
+  };
+  let closed = false;
+  const children = new Set<ChildProcess>();
+  const lives = new Set<Promise<unknown>>();
+  const count = (counts: Map<string, number>, what: string) =>
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+
+  const hear = (line: string) => {
+    if (options.secret.test(line)) fleet.leaks.push(line);
+    const parsed = JSON.parse(line) as LogLine;
+    count(fleet.events, parsed.event ?? '?');
+    if (parsed.level === 'error' || parsed.level === 'fatal') fleet.alarms.push(parsed);
+  };
+
+  const live = async (member: Member): Promise<NodeJS.Signals | number> => {
+    const port = await freePort();
+    if (closed) return 0;
+    const child = spawn(process.execPath, [join(options.dist, ENTRIES[member.role])], {
+      env: {
+        PATH: process.env['PATH'],
+        ...options.env,
+        PORT: String(port),
+        WORKER_PORT: String(port),
+        ...(member.crashAt === '' ? {} : { CRASH_AT: member.crashAt }),
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    children.add(child);
+    member.pid = child.pid;
+    member.url = `http://127.0.0.1:${port}`;
+    member.signal = (signal) => child.kill(signal);
+    let rest = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      const lines = (rest + chunk.toString()).split('\n');
+      rest = lines.pop() ?? '';
+      lines.forEach(hear);
+    });
+    child.stderr.on('data', (chunk: Buffer) => fleet.stderr.push(chunk.toString()));
+    const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+    children.delete(child);
+    member.url = '';
+    member.pid = undefined;
+    const end = signal ?? code ?? 0;
+    count(fleet.ends, `${member.role} ${end}`);
+    return end;
+  };
+
+  const enlist = (role: Role) => {
+    let present: Promise<NodeJS.Signals | number> = Promise.resolve(0);
+    const member: Member = {
+      role,
+      url: '',
+      pid: undefined,
+      crashAt: '',
+      signal: () => false,
+      ended: () => present,
+      untilReady: async (timeoutMs = 30_000) => {
+        await eventually(
+          async () => member.url !== '' && (await isReady(member.url)),
+          `${role} to be ready`,
+          timeoutMs,
+        );
+      },
+    };
+    const keep = async () => {
+      while (!closed) {
+        present = live(member);
+        await present;
+        do await sleep(REVIVE_AFTER_MS);
+        while (!fleet.revive && !closed);
+      }
+    };
+    const kept = keep();
+    lives.add(kept);
+    fleet.members.push(member);
+  };
+  for (let i = 0; i < options.apis; i += 1) enlist('api');
+  for (let i = 0; i < options.workers; i += 1) enlist('workers');
+  return fleet;
+}
+
+const isReady = async (url: string): Promise<boolean> => {
+  const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1000) }).catch(
+    () => undefined,
+  );
+  await answer?.body?.cancel();
+  return answer?.ok === true;
+};
