@@ -67,13 +67,23 @@ const COMMANDS: Record<string, Command> = {
   },
 };
 
+/**
+ * An operator's shell rarely has all settings of the service. What the command writes is told to
+ * the webhook if the workers have one, and the length of the audit trail is the service's to cut.
+ */
+const leftToTheService = ({ webhookUrl, auditLength }: Config) => ({
+  webhookUrl: webhookUrl ?? 'known to the workers',
+  auditLength: auditLength === 0 ? 0 : MAX_AUDIT_LENGTH,
+});
+const MAX_AUDIT_LENGTH = 10_000_000;
+
 async function run(
   config: Config,
   command: Command,
   argument: string | undefined,
 ): Promise<number> {
   const log = createLog({ logLevel: 'error' }, 'cli');
-  const deps = openDeps(config, log);
+  const deps = openDeps({ ...config, ...leftToTheService(config) }, log);
   try {
     await within(5000, new Promise<void>((resolve) => deps.redis.once('ready', () => resolve())));
     return await command(deps, argument);

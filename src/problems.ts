@@ -120,7 +120,8 @@ export const PROBLEMS = {
   unavailable: {
     status: 503,
     title: 'Not available right now',
-    detail: 'Nothing was changed. Try again after the seconds in Retry-After.',
+    detail:
+      'It is not certain what was done; repeating it after the seconds in Retry-After is safe.',
   },
 } as const satisfies Record<string, Row>;
 

@@ -80,6 +80,7 @@ export async function startWorkers(
         lockDuration: jobLockMs,
         stalledInterval: stalledCheckMs,
         maxStalledCount: 20,
+        runRetryDelay: 1000,
       },
     );
     worker.on('error', (error) => log.warn({ event: 'queue.error', queue, err: error.name }));

@@ -5,7 +5,7 @@
 import { recorded, type Reason } from '../src/domain/email-change.ts';
 import { decideUndo, refuseUndo, settleUndo, startUndoing } from '../src/domain/undo.ts';
 import type { Done, Processor, TaskRun } from './outcome.ts';
-import { wishFor, withTenant, WRITER_WAIT_MS, writeOnce } from './with-tenant.ts';
+import { notYet, wishFor, withTenant, WRITER_WAIT_MS, writeOnce } from './with-tenant.ts';
 
 export const undo: Processor = (run) =>
   withTenant(async () => {
@@ -13,8 +13,11 @@ export const undo: Processor = (run) =>
     if (change.undo?.requestedAt === undefined) return { kind: 'done', rule: recorded };
     const user = await deps.tenant.readUser(change.sub, { maxWaitMs: WRITER_WAIT_MS });
     run.reached('read');
-    const decision = decideUndo(change, await deps.changes.readFollowers(change), user);
+    const followers = await deps.changes.readFollowers(change);
+    const decision = decideUndo(change, followers, user);
     if (decision.kind === 'settled') return settled(run);
+    // What looks like a drift may be a newer change of ours that is written and not yet settled.
+    if (decision.kind === 'refuse' && followers.some((follower) => follower.writing)) return notYet;
     if (decision.kind === 'refuse') return refused(decision.reason);
     return writeOnce(run, wishFor(deps, user, decision.email), {
       start: () =>

@@ -17,6 +17,13 @@ const CONFIGURATION_RETRY_MS = 60_000;
 /** The pause when Auth0 says "too many" without saying until when. */
 const BUSY_MS = 500;
 
+/** Only one PATCH of a user may be on its way: this task comes again when the other is settled. */
+export const notYet: Outcome = {
+  kind: 'later',
+  why: 'another change of this user is being written',
+  ms: 1000,
+};
+
 type Later = Extract<Outcome, { kind: 'later' | 'pause' }>;
 
 export async function withTenant(work: () => Promise<Outcome>): Promise<Outcome> {
@@ -43,8 +50,7 @@ export async function writeOnce(
 ): Promise<Outcome> {
   const { deps, change, claim, reached } = run;
   const { verdict } = await then.start();
-  if (verdict.kind === 'refused')
-    return { kind: 'later', why: 'another change of this user is being written', ms: 1000 };
+  if (verdict.kind === 'refused') return notYet;
   // Withdrawn in the last moment: nothing was written, and nothing will be.
   if (verdict.kind === 'recorded') return { kind: 'done', rule: recorded };
   reached('marked');
@@ -52,8 +58,8 @@ export async function writeOnce(
     const { connection } = change.account!;
     const { callMs, marginMs } = sharesOf(deps.config);
     const sendBefore = claim.until - callMs - marginMs;
-    // As long as the lease allows: to give up now would be to have read the account in vain.
-    const maxWaitMs = Math.max(sendBefore - deps.now(), 0);
+    // Patient, since to give up now would be to have read the account in vain; but a shutdown waits.
+    const maxWaitMs = Math.max(Math.min(sendBefore - deps.now(), 2 * callMs), 0);
     await deps.tenant.writeEmail(change.sub, { ...wish, connection }, { maxWaitMs, sendBefore });
     reached('written');
     return { ...then.settled(run), said: '200' };

@@ -208,7 +208,8 @@ export class ReaddressChangeEmail extends Base {
   }
   /** `moveBefore` is no reason to leave and come back. */
   connectedMoveCallback(): void {}
-  attributeChangedCallback(name: string): void {
+  attributeChangedCallback(name: string, before: string | null, after: string | null): void {
+    if (before === after) return;
     if (name === 'base-url') this.#startOver();
     else this.#render();
   }

@@ -19,16 +19,21 @@ const STREAMS_PER_USER = 6;
 
 export function registerLiveStatus(app: App, deps: ApiDeps): void {
   const { config } = deps;
-  const open = new Set<PassThrough>();
+  /** Each open stream, and how to look again at its change. */
+  const open = new Map<PassThrough, () => void>();
   const perUser = new Map<string, number>();
   const heartbeat = setInterval(() => {
-    for (const stream of open) stream.write(': still here\n\n');
+    for (const [stream, look] of open) {
+      if (!stream.writableEnded) stream.write(': still here\n\n');
+      // Redis promises no delivery: what no message told is found with the next beat.
+      look();
+    }
   }, HEARTBEAT_MS).unref();
 
   // app.close() waits for open answers: tell their readers to come back elsewhere, and end them.
   app.addHook('preClose', async () => {
     clearInterval(heartbeat);
-    for (const stream of open) stream.end('retry: 1000\nevent: reconnect\ndata: {}\n\n');
+    for (const stream of open.keys()) stream.end('retry: 1000\nevent: reconnect\ndata: {}\n\n');
   });
 
   app.get(
@@ -53,11 +58,11 @@ export function registerLiveStatus(app: App, deps: ApiDeps): void {
       perUser.set(sub, streams + 1);
 
       const stream = new PassThrough();
-      open.add(stream);
-      const stopFollowing = follow(deps, found, stream);
+      const following = follow(deps, found, stream);
+      open.set(stream, following.look);
       const tokenEnd = endWithToken(req, deps.now(), stream);
       reply.raw.on('close', () => {
-        stopFollowing();
+        following.stop();
         clearTimeout(tokenEnd);
         open.delete(stream);
         const left = (perUser.get(sub) ?? 1) - 1;
@@ -72,8 +77,12 @@ export function registerLiveStatus(app: App, deps: ApiDeps): void {
   );
 }
 
-/** Writes the change now and after every write to it; ends with the change. Returns the way to stop. */
-function follow(deps: ApiDeps, found: Found<EmailChange>, stream: PassThrough): () => void {
+/** Writes the change now and after every write to it; ends with the change, or when it is stopped. */
+function follow(
+  deps: ApiDeps,
+  found: Found<EmailChange>,
+  stream: PassThrough,
+): { look: () => void; stop: () => void } {
   let shown = { version: 0, view: '' };
   const show = ({ value, version }: Found<EmailChange>) => {
     const view = JSON.stringify(viewOf(value, deps.now()));
@@ -93,7 +102,7 @@ function follow(deps: ApiDeps, found: Found<EmailChange>, stream: PassThrough): 
   show(found);
   // Between the read and the subscription something may have happened.
   look();
-  return stop;
+  return { look, stop };
 }
 
 /** A stream is as good as the token that opened it. */

@@ -52,7 +52,8 @@ function limiter(counter: RateLimiterRedis | RateLimiterMemory, limit: Limit): L
       }
     },
     async giveBack(key) {
-      await counter.reward(key);
+      // A courtesy: what cannot be given back comes back with the window.
+      await counter.reward(key).catch(() => undefined);
     },
   };
 }

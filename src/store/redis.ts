@@ -21,6 +21,8 @@ export class VolatileRedis extends Error {
   override name = 'VolatileRedis';
 }
 
+// A connection can die without a word (a machine that is gone, a forgetful NAT): an answer that does
+// not come within `socketTimeout` ends it, and there is a new one.
 const KINDS = {
   // A command is answered within a second or fails; it is never queued and never sent twice.
   commands: {
@@ -28,9 +30,10 @@ const KINDS = {
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     commandTimeout: 1000,
+    socketTimeout: 2000,
   },
-  // BullMQ blocks on this one and wants to wait for Redis however long it takes.
-  blocking: { maxRetriesPerRequest: null },
+  // BullMQ blocks on this one, ten seconds at most, and wants to wait for Redis however long it takes.
+  blocking: { maxRetriesPerRequest: null, socketTimeout: 12_000 },
   subscriber: { autoResubscribe: true, maxRetriesPerRequest: null },
 } as const satisfies Record<string, Options>;
 

@@ -20,6 +20,8 @@ export type Member = {
   signal(signal: NodeJS.Signals): boolean;
   /** Crash points of its next lives (CRASH_AT), until they are taken back. */
   crashAt: string;
+  /** Whether it is started again when it dies; default true. */
+  revive: boolean;
   /** Resolves with what ended the present life. */
   ended(): Promise<NodeJS.Signals | number>;
   untilReady(timeoutMs?: number): Promise<void>;
@@ -38,8 +40,6 @@ export type Fleet = {
   leaks: string[];
   /** What was written where no log goes: crashes of the runtime, warnings. */
   stderr: string[];
-  /** Whether what dies is started again; default true. */
-  revive: boolean;
   close(): Promise<void>;
 };
 
@@ -64,7 +64,6 @@ export function startFleet(options: FleetOptions): Fleet {
     alarms: [],
     leaks: [],
     stderr: [],
-    revive: true,
     async close() {
       closed = true;
       for (const child of children) child.kill('SIGKILL');
@@ -124,6 +123,7 @@ export function startFleet(options: FleetOptions): Fleet {
       url: '',
       pid: undefined,
       crashAt: '',
+      revive: true,
       signal: () => false,
       ended: () => present,
       untilReady: async (timeoutMs = 30_000) => {
@@ -139,7 +139,7 @@ export function startFleet(options: FleetOptions): Fleet {
         present = live(member);
         await present;
         do await sleep(REVIVE_AFTER_MS);
-        while (!fleet.revive && !closed);
+        while (!member.revive && !closed);
       }
     };
     const kept = keep();

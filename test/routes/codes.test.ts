@@ -1,7 +1,7 @@
 /** The code beside the link, typed into the signed-in app: short, so it has few tries and a short life. */
 import { describe, expect, test } from 'vitest';
 import { ask, confirm, expectProblem, newUser } from '../support/wire.ts';
-import { startWorld, tokenIn, untilStatus, type World } from '../support/world.ts';
+import { eventually, startWorld, tokenIn, untilStatus, type World } from '../support/world.ts';
 
 const MINUTE = 60_000;
 const CODE = /(?<!\d)(\d{4}) (\d{4})(?!\d)/;
@@ -23,9 +23,10 @@ async function invited(world: World) {
 }
 
 const untilMailed = (world: World, token: string, id: string) =>
-  expect
-    .poll(async () => (await world.call('GET', `/v1/email-changes/${id}`, { token })).body.mailedAt)
-    .toBeDefined();
+  eventually(async () => {
+    const { body } = await world.call('GET', `/v1/email-changes/${id}`, { token });
+    return body.mailedAt !== undefined;
+  }, 'mailedAt');
 
 describe('the code', () => {
   test('confirms like the link, with a space or without, and twice is harmless', async () => {

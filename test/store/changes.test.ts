@@ -364,7 +364,7 @@ describe('how long a record is kept', () => {
       const change = await put(opened, 'confirmed');
       expect(await ttlOf(opened, change)).toBe(-1);
       const now = Date.now();
-      const { undo } = SITUATIONS[situation] as EmailChange;
+      const { undo } = SITUATIONS[situation];
       await opened.store.decide(change.id, (latest) =>
         write({
           ...close(

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { callApi, startWorld, type World } from '../support/world.ts';
 import { dump, quiet } from '../support/wire.ts';
 import { storeOf } from '../workers/steps.ts';
-import { readdress } from './operator.ts';
+import { essentials, readdress } from './operator.ts';
 import { addPerson, ask, change, HOUR, linkIn, until, use, view, type Change } from './steps.ts';
 
 const OLD = 'ada@old.example';
@@ -183,6 +183,18 @@ describe('the trail', () => {
     expect(lines.map(({ change: id }) => id)).toContain(last);
     const times = lines.map(({ at }) => Date.parse(at));
     expect(times.toSorted((a, b) => a - b)).toEqual(times);
+  });
+
+  test("is not cut short by an operator's command that does not know how long it may be", async () => {
+    const world = await startWorld({ env: { AUDIT_LENGTH: '100000' }, workers: false });
+    const key = `${world.prefix}:audit`;
+    const pipeline = world.redis.pipeline();
+    for (let n = 0; n < 12_000; n += 1) pipeline.xadd(key, '*', 'line', 'of another time');
+    await pipeline.exec();
+    const asked = await ask(world, addPerson(world, OLD), NEW);
+    const { code } = await readdress({ env: essentials(world) }, ['cancel', asked.id]);
+    expect(code).toBe(0);
+    expect(await world.redis.xlen(key)).toBe(12_002);
   });
 
   test('AUDIT_LENGTH=0 keeps none', async () => {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { expectProblem, quiet, state } from '../support/wire.ts';
 import { eventually, startWorld, type World } from '../support/world.ts';
+import { gate } from '../workers/steps.ts';
 import { readdress } from './operator.ts';
 import {
   addPerson,
@@ -162,10 +163,7 @@ test('while the PATCH is on its way nobody can cancel, and everybody is told', a
   const world = await startWorld();
   const asked = await ask(world, addPerson(world, OLD), NEW);
   const cancel = await linkIn(world, asked, 'notice', 'cancel');
-  let open = () => {};
-  const shut = new Promise<void>((resolve) => {
-    open = resolve;
-  });
+  const { shut, open } = gate();
   const slow = world.tenant.faults.add({
     kind: 'executeThenHold',
     until: shut,

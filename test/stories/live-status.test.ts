@@ -10,7 +10,7 @@ import { readApiConfig } from '../../src/config.ts';
 import { startApi, type Running } from '../../src/start.ts';
 import { comparable, expectProblem, quiet } from '../support/wire.ts';
 import { callApi, eventually, startWorld, type LogLine, type World } from '../support/world.ts';
-import { recordOf, sealerOf } from '../workers/steps.ts';
+import { gate, recordOf, sealerOf } from '../workers/steps.ts';
 import { readdress } from './operator.ts';
 import { addPerson, ask, change, linkIn, SECOND, until, use, view, type Change } from './steps.ts';
 
@@ -73,7 +73,7 @@ const parse = (block: string): Sent => {
 /** One more API of the same deployment. */
 async function startAnotherApi(world: World): Promise<Running> {
   const logTo = { write: (line: string) => void world.logs.push(JSON.parse(line) as LogLine) };
-  const running = await startApi(readApiConfig(world.env), { now: world.now, logTo });
+  const running = await startApi(readApiConfig(world.env), { now: () => world.now(), logTo });
   onTestFinished(() => running.close());
   await eventually(async () => (await fetch(`${running.url}/readyz`)).ok);
   return running;
@@ -104,7 +104,11 @@ describe('a stream', () => {
     await callApi(world.api, 'POST', '/v1/confirm', { body: { token: confirm } });
     for (const { events } of [here, there])
       await eventually(() => events.some(({ data }) => data.awaiting?.join() === 'current'));
+    const { shut, open } = gate();
+    world.tenant.faults.add({ kind: 'hold', until: shut, match: { method: 'PATCH' } });
     await callApi(other.url, 'POST', '/v1/approve', { body: { token: approve } });
+    for (const stream of [here, there]) await untilStatuses(stream, ['pending', 'confirmed']);
+    open();
 
     for (const stream of [here, there]) {
       expect(await stream.ended).toBe(true);
@@ -131,10 +135,7 @@ describe('a stream', () => {
     const world = await startWorld();
     const committed = await change(world, addPerson(world, OLD), NEW);
     const undo = await linkIn(world, committed, 'changed', 'undo');
-    let open = () => {};
-    const shut = new Promise<void>((resolve) => {
-      open = resolve;
-    });
+    const { shut, open } = gate();
     world.tenant.faults.add({ kind: 'hold', until: shut, match: { method: 'PATCH' } });
     await use(world, 'undo', undo);
     const stream = await follow(world.api, committed);
@@ -212,7 +213,7 @@ describe('a stream', () => {
     const stream = await follow(world.api, asked);
     await untilStatuses(stream, ['pending']);
     for (let n = 0; n < 3; n += 1) {
-      await client.client('KILL', 'TYPE', 'pubsub');
+      await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     await use(world, 'confirm', confirm);
@@ -262,6 +263,7 @@ describe('who may listen', () => {
       return undefined;
     }, 'all six places to be free');
     for (const stream of streams) await untilStatuses(stream, ['pending']);
+    expect(streams).toHaveLength(6);
   });
 });
 

@@ -27,3 +27,9 @@ export async function readdress(
   const lines = stdout.split('\n').filter((line) => line !== '');
   return { code, lines: lines.map((line) => JSON.parse(line) as unknown), stderr };
 }
+
+/** The settings without which the command does nothing, as its usage names them. */
+export const essentials = ({ env }: Pick<World, 'env'>): Record<string, string> =>
+  Object.fromEntries(
+    ['REDIS_URL', 'SEALING_KEYS', 'AUTH0_DOMAIN', 'PUBLIC_URL'].map((name) => [name, env[name]!]),
+  );

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Side } from '../../src/domain/email-change.ts';
 import { expectProblem, quiet } from '../support/wire.ts';
 import { eventually, startWorld, type World } from '../support/world.ts';
+import { recordOf } from '../workers/steps.ts';
 import {
   addPerson,
   ask,
@@ -345,7 +346,10 @@ describe('OLD_MAILBOX_WAIT, for who lost the current mailbox', () => {
     world.inbox.clearFaults();
     world.pass(HOUR);
     await mail(world, asked, 'approve');
-    await quiet(world);
+    await eventually(
+      async () => (await recordOf(world, asked.id)).mails['mail.approve.1'] === 'sent',
+      'the mail to be recorded',
+    );
     world.pass(3 * DAY);
     await until(world, asked, { status: 'committed' });
   });

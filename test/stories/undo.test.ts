@@ -1,7 +1,7 @@
 /** Takeover by email change is an incident of minutes: the previous mailbox takes its address back. */
 import { describe, expect, test } from 'vitest';
 import { expectProblem, submit } from '../support/wire.ts';
-import { startWorld, type World } from '../support/world.ts';
+import { eventually, startWorld, type World } from '../support/world.ts';
 import {
   addPerson,
   ask,
@@ -339,6 +339,42 @@ describe('an undo happens once', () => {
       expect(effective(world)).toHaveLength(2);
     },
   );
+
+  test('a press is not lost while Auth0 is away, however long, and the page says that it is recorded', async () => {
+    const world = await startWorld();
+    const ada = addPerson(world, A);
+    const stolen = await change(world, ada, B);
+    const link = await undoLink(world, stolen);
+    const away = world.tenant.faults.add({ kind: 'status', status: 503 });
+    const page = await press(world, 'undo', link);
+    await away.struck;
+    expect(await page()).toContain(words('page.outcome.undo-processing.title'));
+    // Past the window, past every deadline of a commit.
+    for (let days = 0; days < 3; days += 1) {
+      const { hits } = away;
+      world.pass(5 * DAY);
+      await eventually(() => away.hits > hits, 'another attempt');
+    }
+    expect((await view(world, stolen)).status).toBe('committed');
+    // Nobody can slip a change in between.
+    expectProblem(await tryToAsk(world, ada, C), 'commit-in-progress');
+    away.remove();
+    world.pass(HOUR);
+    await until(world, stolen, { status: 'undone' });
+    expect(addressOf(world, ada)).toBe(A);
+    await mail(world, stolen, 'restored');
+  });
+
+  test('who waits for it is answered with the outcome', async () => {
+    const world = await startWorld();
+    const stolen = await change(world, addPerson(world, A), B);
+    const token = await undoLink(world, stolen);
+    const answer = await world.call('POST', '/v1/undo', {
+      body: { token },
+      headers: { prefer: 'wait=10' },
+    });
+    expect(answer).toMatchObject({ status: 200, body: { status: 'undone' } });
+  });
 
   test('when support has put the address back already it is settled without a write', async () => {
     const world = await startWorld();
