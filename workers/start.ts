@@ -101,7 +101,7 @@ export async function startWorkers(
       closing = true;
       readiness.drain();
       reconciler?.stop();
-      await Promise.all(workers.map((worker) => worker.close()));
+      await closeWorkers(workers, config.shutdownGraceMs / 2);
       deps.mailer.close();
       blocking.disconnect();
       await health.close();
@@ -119,6 +119,22 @@ const isWakeUp = (data: unknown): data is WakeUp =>
   typeof data.change === 'string' &&
   'task' in data &&
   typeof data.task === 'string';
+
+/**
+ * Lets running tasks finish, but not for ever: BullMQ waits for a Redis that is away. A task that is
+ * cut off here is taken over by its lease.
+ */
+async function closeWorkers(workers: readonly Worker[], patienceMs: number): Promise<void> {
+  const finished = Promise.all(workers.map((worker) => worker.close()));
+  // Whoever loses the race may still fail later, with nobody left to care.
+  finished.catch(() => undefined);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, patienceMs);
+  });
+  await Promise.race([finished, late]);
+  clearTimeout(timer);
+}
 
 /** A task from a newer or older version, or from nowhere: out of the way, in sight. */
 async function parkUnknown(deps: WorkerDeps, { change, task, at }: WakeUp): Promise<void> {

@@ -68,7 +68,7 @@ export type Host = {
   /** The script at `/app.js`. */
   script: string;
   open(page: Page): Promise<Page>;
-  /** The token of the first link for this purpose that was mailed there. */
+  /** The token of the newest link for this purpose that was mailed there. */
   mailed(purpose: string, to?: string): Promise<string>;
 };
 
@@ -117,8 +117,10 @@ export async function startHost(options: WorldOptions & { sub?: string } = {}): 
     await page.locator('form:has(#email):not([aria-busy])').waitFor({ state: 'attached' });
     return page;
   };
-  host.mailed = async (purpose, to = NEW) =>
-    tokenIn((await inbox.waitFor(withLink(purpose, to))).text, purpose);
+  host.mailed = async (purpose, to = NEW) => {
+    await inbox.waitFor(withLink(purpose, to));
+    return tokenIn(inbox.messages.findLast(withLink(purpose, to))?.text, purpose);
+  };
   return host;
 }
 

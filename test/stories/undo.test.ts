@@ -345,7 +345,8 @@ describe('an undo happens once', () => {
     const ada = addPerson(world, A);
     const stolen = await change(world, ada, B);
     const link = await undoLink(world, stolen);
-    const away = world.tenant.faults.add({ kind: 'status', status: 503 });
+    const match = { path: '/api/v2/' };
+    const away = world.tenant.faults.add({ kind: 'status', status: 503, match });
     const page = await press(world, 'undo', link);
     await away.struck;
     expect(await page()).toContain(words('page.outcome.undo-processing.title'));
