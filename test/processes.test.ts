@@ -20,7 +20,7 @@ describe('settings', () => {
       for (const name of ['REDIS_URL', 'SEALING_KEYS', 'AUTH0_DOMAIN', 'PUBLIC_URL'])
         expect(service.stderr()).toContain(`${name}: `);
       expect(service.stderr()).not.toContain('short');
-      await expect(fetch(service.url)).rejects.toThrow();
+      await expect(fetch(service.url)).rejects.toThrow('fetch failed');
     },
   );
 });

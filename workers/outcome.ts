@@ -53,6 +53,9 @@ export type TaskRun = {
 export type Processor = (run: TaskRun) => Promise<Outcome>;
 
 const TURN_MS = 1000;
+/** How long a worker waits for a Redis that went away in the middle of a task. */
+const PATIENCE_MS = 8000;
+const ASK_AGAIN_MS = 300;
 /** A task that fails for no foreseen reason this often is parked where an operator sees it. */
 const MAX_SURPRISES = 20;
 
@@ -65,7 +68,10 @@ export async function runTask(
   const { changes, log, now } = deps;
   const due = { change: job.data.change, name: job.data.task, at: job.data.at };
   const holder = deps.random(9).toString('base64url');
-  const claim = await changes.claim(due, now(), deps.config.taskLeaseMs, holder);
+  const claimedAt = now();
+  const claim = await patiently(deps, () =>
+    changes.claim(due, claimedAt, deps.config.taskLeaseMs, holder),
+  );
   // Done meanwhile, not due yet, or in another worker's hands: nothing is lost by leaving.
   if (!claim) return;
   const reached = (step: string) => deps.reached(`${due.name.split('.')[0]}.${step}`);
@@ -102,7 +108,9 @@ export async function runTask(
       reached,
     });
     reached('decided');
-    await settleTask(deps, due.change, claim, outcome, job.data.requestId);
+    await patiently(deps, () =>
+      settleTask(deps, due.change, claim, outcome, job.data.requestId),
+    );
     reached('settled');
     if (outcome.kind === 'park') log.error({ event: 'task.parked', ...line, why: outcome.why });
     else if (outcome.kind === 'later')
@@ -116,6 +124,21 @@ export async function runTask(
   // The whole queue pauses and this job goes back to its place in the line.
   await worker.rateLimit(pauseMs);
   throw Worker.RateLimitError();
+}
+
+/**
+ * Redis may be back in a moment, and what was lost may be its answer alone. Asking again is safe, since
+ * a claim knows its holder and a write its epoch, and far better than to wait for the lease to end.
+ */
+async function patiently<T>({ now }: WorkerDeps, ask: () => Promise<T>): Promise<T> {
+  for (const deadline = now() + PATIENCE_MS; ;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable) || now() >= deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+    }
+  }
 }
 
 async function settleTask(
@@ -149,7 +172,7 @@ async function settleTask(
   else await changes.release(end);
 }
 
-/** What no processor foresaw. The lease is given back, or simply runs out when Redis is away too. */
+/** What no processor foresaw. The lease is given back, or simply runs out when Redis stays away. */
 async function settleFailure(
   deps: WorkerDeps,
   claim: Claim,
@@ -158,8 +181,11 @@ async function settleFailure(
 ): Promise<void> {
   const { changes, log, now } = deps;
   if (error instanceof StaleClaim) return log.warn({ event: 'task.stale', ...line });
-  if (error instanceof StoreUnavailable)
-    return log.warn({ event: 'task.store_unavailable', ...line, ...describeError(error) });
+  if (error instanceof StoreUnavailable) {
+    log.warn({ event: 'task.store_unavailable', ...line, ...describeError(error) });
+    const again = { ...claim, fate: 'later' as const, at: now() + TURN_MS, uncounted: true };
+    return patiently(deps, () => changes.release(again));
+  }
   if (error instanceof UnreadableRecord || claim.attempts >= MAX_SURPRISES) {
     log.error({ event: 'task.parked', ...line, ...describeError(error) });
     await changes.park(claim, now());

@@ -28,7 +28,16 @@ type Records = ReadonlyMap<string, EmailChange>;
 
 /** A status that can follow on another; what was acknowledged may only move on. */
 const LATER: Record<string, readonly string[]> = {
-  pending: ['pending', 'confirmed', 'committed', 'undone', 'superseded', 'canceled', 'rejected'],
+  pending: [
+    'pending',
+    'confirmed',
+    'committed',
+    'undone',
+    'superseded',
+    'canceled',
+    'expired',
+    'rejected',
+  ],
   confirmed: ['committed', 'undone', 'canceled', 'rejected'],
   committed: ['committed', 'undone'],
   undone: ['undone'],

@@ -3,7 +3,7 @@
  * types, and nothing from anywhere but itself and the service.
  */
 import { build } from 'esbuild';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { expect, onTestFinished } from 'vitest';
 import type { InboxMessage } from '../../demo/inbox/messages.ts';
 import { listenOnLoopback } from '../../demo/loopback.ts';
@@ -25,7 +25,8 @@ const HEAD = `<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,"><link rel="stylesheet" href="/app.css"><title>Account</title>`;
 const CSS = `:root{color-scheme:light dark;font:100%/1.5 system-ui,sans-serif}body{margin:1rem}
-[dir=rtl]{direction:rtl}`;
+.themed{--readdress-accent:#064;--readdress-field:#ffe}
+.rude ::part(quiet),.rude ::part(actions),.rude ::part(sign-in){display:flex}`;
 const policy = (api: string): string =>
   [
     "default-src 'none'",
@@ -114,7 +115,7 @@ export async function startHost(options: WorldOptions & { sub?: string } = {}): 
   host.open = async (page) => {
     await page.goto(host.url);
     // It has asked whether there is a change already.
-    await page.locator('form:has(#email):not([aria-busy])').waitFor({ state: 'attached' });
+    await page.locator('form:has(#email):not([aria-busy])').first().waitFor({ state: 'attached' });
     return page;
   };
   host.mailed = async (purpose, to = NEW) => {
@@ -128,6 +129,17 @@ const withLink =
   (purpose: string, to: string) =>
   (mail: InboxMessage): boolean =>
     mail.to.includes(to) && mail.text.includes(`/${purpose}#`);
+
+export const field = (page: Page): Locator => page.getByLabel('New email address');
+export const button = (page: Page, name: string): Locator =>
+  page.getByRole('button', { name, exact: true });
+export const expectText = (page: Page, text: string | RegExp): Promise<void> =>
+  page.getByText(text).waitFor();
+
+export async function ask(page: Page, email = NEW): Promise<void> {
+  await field(page).fill(email);
+  await field(page).press('Enter');
+}
 
 /** Does what the person with that link does. */
 export async function confirmBy(host: Host, purpose: string, to?: string): Promise<void> {

@@ -9,6 +9,7 @@ import {
   startWriting,
 } from '../../src/domain/commit.ts';
 import type { EmailChange } from '../../src/domain/email-change.ts';
+import { revocationTask } from '../../src/domain/transitions.ts';
 import {
   ADA,
   inWords,
@@ -228,6 +229,16 @@ describe('a committed change', () => {
       revocation: 'unsupported',
     });
   });
+});
+
+test('what came of the sessions is told once for the commit and once for the undo', () => {
+  const { committed, undone } = SITUATIONS;
+  const told = [revocationTask(committed, 'failed', SOON), revocationTask(undone, 'done', SOON)];
+  expect(told).toEqual([
+    { change: committed.id, name: 'event.revocation.committed.failed', at: SOON },
+    { change: undone.id, name: 'event.revocation.undone.done', at: SOON },
+  ]);
+  expect(stepOf(revoked(undone, 'done', told[1]!)).tasks).toEqual([told[1]]);
 });
 
 test.each<[Situation, string]>([

@@ -32,7 +32,7 @@ export const AFTER_UNDO_WINDOW = T0 + 15 * DAY;
 
 export const TIMING = { linkTtlMs: HOUR, resendAfterMs: MINUTE };
 export const AFTERMATH = { undoWindowMs: 7 * DAY, revoke: false };
-export const LOCK_MS = DAY;
+export const LOCK_MS = 24 * HOUR;
 
 export const NOBODY: UserChanges = { committed: [] };
 

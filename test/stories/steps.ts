@@ -149,10 +149,3 @@ export const managementCalls = (world: World, sub: string): string[] =>
       ({ method, path, status }) =>
         `${method} ${path.split('/').at(-1)!.replace(sub, 'user')} ${status}`,
     );
-
-/** Nothing is due but what lies in the future; whoever holds a lease is not waited for. */
-export const caughtUp = (world: World) =>
-  eventually(
-    async () => (await world.redis.zcount(`${world.prefix}:due`, '-inf', world.now())) === 0,
-    'the workers to have caught up',
-  );

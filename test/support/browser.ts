@@ -31,14 +31,14 @@ export type Windows = {
    * A browser profile of its own. At the end of the test it is closed, and the test fails if the
    * browser complained of anything or asked for anything outside this machine.
    */
-  open(options?: OpenOptions): Promise<BrowserContext>;
+  open: (options?: OpenOptions) => Promise<BrowserContext>;
 };
 
 /** Tests that need a browser; without one they are skipped, and say so. */
 export function describeInBrowser(name: string, tests: (windows: Windows) => void): void {
   const isPresent = existsSync(executablePath);
-  const shown = isPresent ? name : `${name} (no Chromium at ${executablePath}: set CHROMIUM_PATH)`;
-  describe.skipIf(!isPresent)(shown, () => {
+  const why = isPresent ? '' : ` (skipped: no Chromium at ${executablePath}, set CHROMIUM_PATH)`;
+  describe.skipIf(!isPresent)(`${name}${why}`, () => {
     let browser: Browser;
     beforeAll(async () => {
       browser = await chromium.launch({ executablePath, args: ARGS });

@@ -68,6 +68,8 @@ describe('a worker that lost its lease', () => {
   test('while it was reading writes nothing, neither at the tenant nor in the record', async () => {
     const world = await startWorld();
     const invited = await invite(world);
+    await untilMails(world, invited, 2);
+    await untilDrained(world);
     const { shut, open } = gate();
     // Its answer tells of the old address, long after somebody else has written the new one.
     const slow = world.tenant.faults.add({ kind: 'executeThenHold', until: shut, times: 1 });
@@ -89,6 +91,8 @@ describe('a worker that lost its lease', () => {
   test('while its PATCH was under way does not settle what another one has settled', async () => {
     const world = await startWorld();
     const invited = await invite(world);
+    await untilMails(world, invited, 2);
+    await untilDrained(world);
     const { shut, open } = gate();
     const match = { method: 'PATCH' };
     const slow = world.tenant.faults.add({ kind: 'executeThenHold', until: shut, match, times: 1 });

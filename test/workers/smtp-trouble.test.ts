@@ -55,7 +55,7 @@ describe('a connection that dies', () => {
     'before the message, at %s: the mail comes exactly once',
     async (stage) => {
       const world = await startWorld();
-      const fault = world.inbox.fault({ stage, action: 'drop', times: 3 });
+      const fault = world.inbox.fault({ stage, action: 'drop', times: 2 });
       const asked = await ask(world);
       await fault.struck;
       await untilMails(world, asked, 2);

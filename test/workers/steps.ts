@@ -48,6 +48,7 @@ async function linkIn(world: World, { to, id }: Asked): Promise<string> {
   const mail = await world.inbox.waitFor(
     ({ messageId, to: [recipient] }) =>
       recipient === to && messageId.startsWith(`<${id}.mail.confirm.`),
+    15_000,
   );
   return tokenIn(mail.text, 'confirm');
 }

@@ -22,7 +22,7 @@ describe('a tenant in trouble', () => {
         invite(world, { email: `${name}@example.com`, to: `${name}@example.org` }),
       ),
     );
-    const reset = Math.ceil(Date.now() / 1000) + 2;
+    const reset = Math.ceil(Date.now() / 1000) + 1;
     world.tenant.faults.add({
       kind: 'status',
       status: 429,

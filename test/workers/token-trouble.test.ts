@@ -23,12 +23,12 @@ const clickAll = async (world: World, all: Awaited<ReturnType<typeof people>>) =
 };
 
 describe('a token endpoint in trouble', () => {
-  /** Fifteen requests meet two worker processes and this fault, which mends itself in time. */
+  /** Eight requests meet two worker processes and this fault, which mends itself in time. */
   async function trouble(fault: FaultAction, times: number) {
     const world = await startWorld(wide());
     await startDeployment(world);
     world.tenant.faults.add({ ...fault, times, match: { path: '/oauth/token' } });
-    const names = Array.from({ length: 15 }, (_, i) => `u${i}`);
+    const names = Array.from({ length: 8 }, (_, i) => `u${i}`);
     const asked = await Promise.all(
       names.map((name) => ask(world, { email: `${name}@example.com`, to: `${name}@example.org` })),
     );
@@ -48,9 +48,7 @@ describe('a token endpoint in trouble', () => {
     const faults: FaultAction[] = [
       { kind: 'reset' },
       { kind: 'status', status: 503, body: 'upstream' },
-      { kind: 'status', status: 429, body: { error: 'too_many_requests' } },
       { kind: 'html200' },
-      { kind: 'empty200' },
       { kind: 'redirect' },
     ];
     for (const seen of await Promise.all(faults.map((fault) => trouble(fault, 2)))) {
@@ -72,7 +70,7 @@ describe('a token endpoint in trouble', () => {
   test('a slow one is waited for by all, and asked once', async () => {
     const world = await startWorld(wide());
     await startDeployment(world);
-    world.tenant.faults.add({ kind: 'delay', ms: 2000, match: { path: '/oauth/token' } });
+    world.tenant.faults.add({ kind: 'delay', ms: 1000, match: { path: '/oauth/token' } });
     await people(world, 'a', 12);
     expect(world.tenant.tokenRequests()).toHaveLength(1);
     expect(world.logs.filter(({ event }) => event === 'task.later')).toEqual([]);
@@ -80,7 +78,7 @@ describe('a token endpoint in trouble', () => {
 
   test('when renewing fails, the old token does until its end', async () => {
     const world = await startWorld(wide({ managementTokenTtlSeconds: 600 }));
-    const invited = await people(world, 'a', 40);
+    const invited = await people(world, 'a', 15);
     const match = { path: '/oauth/token' };
     const broken = world.tenant.faults.add({ kind: 'status', status: 503, body: 'x', match });
     world.pass(541_000);

@@ -124,6 +124,7 @@ describe('an undo', () => {
   test('by a worker that lost its lease while it was reading is not written by that worker', async () => {
     const world = await startWorld();
     const committed = await change(world);
+    await untilDrained(world);
     const { shut, open } = gate();
     const match = { method: 'GET', path: `/api/v2/users/${committed.sub}` };
     const slow = world.tenant.faults.add({ kind: 'executeThenHold', until: shut, match, times: 1 });
