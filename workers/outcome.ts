@@ -108,9 +108,7 @@ export async function runTask(
       reached,
     });
     reached('decided');
-    await patiently(deps, () =>
-      settleTask(deps, due.change, claim, outcome, job.data.requestId),
-    );
+    await patiently(deps, () => settleTask(deps, due.change, claim, outcome, job.data.requestId));
     reached('settled');
     if (outcome.kind === 'park') log.error({ event: 'task.parked', ...line, why: outcome.why });
     else if (outcome.kind === 'later')

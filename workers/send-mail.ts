@@ -32,8 +32,11 @@ export const sendMail: Processor = async ({ deps, name, claim, hold, reached }) 
       : startMail(change, name),
   );
   // Nothing marked: no longer wanted, or already sent as often as it may be.
-  if (!('change' in started) || started.verdict.kind !== 'write')
+  if (!('change' in started) || started.verdict.kind !== 'write') {
+    if ('change' in started && started.change.mails[name] === 'doubt')
+      deps.log.warn({ event: 'mail.doubt', change: started.change.id, task: name });
     return { kind: 'done', rule: recorded };
+  }
   const { change } = started;
   reached('marked');
   const to = MAILS[task.template].to === 'new' ? change.email : change.account?.email;

@@ -17,12 +17,12 @@ import {
 /** Every word the element says. `{email}` and `{left}` (“in 5 minutes”) are filled in. */
 export const STRINGS = {
   title: 'Change your email address',
-  label: 'New email address',
-  submit: 'Change email address',
+  emailLabel: 'New email address',
+  emailSubmit: 'Change email address',
   sending: 'Sending …',
   inviting: 'We are sending a link to {email} …',
   pending: 'We sent a link to {email}. Open it and press the button there.',
-  awaitsCurrent: 'Your current mailbox has to approve the change as well.',
+  awaitsCurrent: 'Your current mailbox has to approve it as well.',
   approving: 'The new address is confirmed. Now open the link in your current mailbox.',
   until: 'The link expires {left}.',
   waives: 'Without an answer from there the change is made {left}.',
@@ -35,7 +35,7 @@ export const STRINGS = {
   committed: 'Your email address is now {email}. Sign in again with it.',
   signIn: 'Sign in again',
   signedOut: 'Please sign in again to go on.',
-  lost: 'Your session has ended. If you have confirmed the change, sign in with {email}.',
+  lost: 'Your session has ended. If you confirmed the change, sign in with {email}.',
   canceled: 'The change was canceled.',
   expired: 'The link has expired. You can ask for a new one.',
   superseded: 'A newer request took the place of this one.',
@@ -76,7 +76,7 @@ label{margin-bottom:.375em}
 input,button{font:inherit;min-height:2.75em;padding:.5em .9em;border:1px solid transparent;border-radius:var(--readdress-radius,.5em);box-sizing:border-box}
 input{margin-bottom:.75em;border-color:var(--readdress-border,#767676);background:var(--readdress-field,Field);color:var(--readdress-text,FieldText)}
 button{background:var(--readdress-accent,#2457d6);color:var(--readdress-on-accent,#fff);cursor:pointer}
-button[part=quiet]{background:none;color:inherit;border-color:currentColor}
+button[part~=quiet]{background:none;color:inherit;border-color:currentColor}
 button[aria-disabled=true]{opacity:.6;cursor:default}
 :focus-visible{outline:3px solid var(--readdress-focus,light-dark(#2457d6,#93b2ff));outline-offset:2px}
 [part=address],[part=error]{font-weight:600}
@@ -349,30 +349,35 @@ export class ReaddressChangeEmail extends Base {
     ];
     const status = change?.status ?? '';
     const isMoving = isOpen(change) && !isLost;
-    const isPending = isMoving && status === 'pending';
+    const isOver = isEnded(change) || isLost;
     const focused = this.#root.activeElement;
 
     this.#base.setAttribute('part', `base ${status}`);
     this.#base.ariaLabel = strings.title;
     say(this.#words, change ? wordsFor(change, isLost, strings) : '', change?.email);
-    say(this.#email.label, strings.label);
-    say(this.#code.label, strings.codeLabel);
-    say(this.#email.submit, this.#busy === 'email' ? strings.sending : strings.submit);
-    say(this.#code.submit, this.#busy === 'code' ? strings.sending : strings.codeSubmit);
+    for (const { id, label, input, submit } of [this.#email, this.#code]) {
+      say(label, strings[`${id}Label`]);
+      say(submit, this.#busy === id ? strings.sending : strings[`${id}Submit`]);
+      input.ariaInvalid = String(problem?.words === `invalid-${id}`);
+    }
+    for (const place of ['email', 'code', 'actions'] as const)
+      say(this.#errors[place], problem?.place === place ? this.#explain(problem) : '');
     say(this.#resend, strings.resend);
     say(this.#cancel, strings.cancel);
     say(this.#signIn, strings.signIn);
-    for (const place of ['email', 'code', 'actions'] as const)
-      say(this.#errors[place], problem?.place === place ? this.#explain(problem) : '');
     for (const button of [this.#email.submit, this.#code.submit, this.#resend, this.#cancel])
       button.ariaDisabled = String(!!this.#busy);
-    for (const { input } of [this.#email, this.#code])
-      input.ariaInvalid = String(problem?.words === `invalid-${input.id}`);
 
     this.#email.form.hidden = isOpen(change) || isEnded(change);
-    this.#code.form.hidden = !(isPending && this.hasAttribute('code') && awaits(change, 'new'));
+    this.#code.form.hidden = !(
+      isMoving &&
+      status === 'pending' &&
+      this.hasAttribute('code') &&
+      awaits(change, 'new')
+    );
     this.#cancel.hidden = !isMoving;
-    this.#signIn.hidden = !(isEnded(change) || isLost || problem?.words === 'signedOut');
+    this.#signIn.hidden = !isOver && problem?.words !== 'signedOut';
+    this.#signIn.setAttribute('part', isOver ? 'sign-in' : 'sign-in quiet');
     this.#tick();
     // What had the focus is gone. On the group the reader goes on, and nothing is pressed by mistake.
     if (focused?.closest('[hidden]')) this.#base.focus({ preventScroll: true });
@@ -380,18 +385,15 @@ export class ReaddressChangeEmail extends Base {
 
   /** What time changes; nobody is told of that. */
   #tick(): void {
-    const [change, now, strings] = [this.#change, Date.now(), this.#strings];
+    const [change, strings] = [this.#change, this.#strings];
     const isPending = change?.status === 'pending' && !this.#isLost;
-    const [end, words] = change?.waivesAt
-      ? [change.waivesAt, strings.waives]
-      : [change?.expiresAt ?? '', strings.until];
-    const times = [
-      [words, Date.parse(end) - now],
-      [strings.resendIn, this.#resendAt - now],
-    ] as const;
-    const said = times.map(([text, ms]) => (isPending && ms > 0 ? this.#fill(text, ms) : ''));
-    say(this.#time, said.join(' ').trim());
-    this.#resend.hidden = !isPending || !!said[1];
+    const end = change?.waivesAt ?? change?.expiresAt ?? '';
+    const left = (words: string, at: number): string =>
+      isPending && at > Date.now() ? this.#fill(words, at - Date.now()) : '';
+    const until = left(change?.waivesAt ? strings.waives : strings.until, Date.parse(end));
+    const resendIn = left(strings.resendIn, this.#resendAt);
+    say(this.#time, `${until} ${resendIn}`.trim());
+    this.#resend.hidden = !isPending || !!resendIn;
     clearTimeout(this.#ticker);
     if (isPending && this.isConnected) this.#ticker = setTimeout(() => this.#tick(), 1000);
   }
@@ -400,17 +402,26 @@ export class ReaddressChangeEmail extends Base {
     const { [words]: text, later } = this.#strings;
     return retryAfterMs ? `${text} ${this.#fill(later, retryAfterMs)}` : text;
   }
+  /** With “in 5 minutes” for `{left}`. */
   #fill(text: string, ms: number): string {
-    return text.replace('{left}', timeLeft(ms, localeOf(this)));
+    const format = new Intl.RelativeTimeFormat(localeOf(this));
+    const seconds = Math.ceil(ms / 1000);
+    const minutes = Math.round(seconds / 60);
+    const left =
+      seconds < 90
+        ? format.format(seconds, 'second')
+        : minutes < 90
+          ? format.format(minutes, 'minute')
+          : format.format(Math.round(minutes / 60), 'hour');
+    return text.replace('{left}', left);
   }
 
-  #field(place: 'email' | 'code', attributes: Attributes, work: () => Promise<void>) {
-    const error = this.#errors[place];
-    const label = make('label', 'label', { for: place });
+  #field(id: 'email' | 'code', attributes: Attributes, work: () => Promise<void>) {
+    const error = this.#errors[id];
+    const label = make('label', 'label', { for: id });
     const input = make('input', 'field', {
-      id: place,
-      name: place,
-      autocomplete: place,
+      id,
+      autocomplete: id,
       'aria-describedby': error.id,
       required: '',
       dir: 'ltr',
@@ -428,9 +439,9 @@ export class ReaddressChangeEmail extends Base {
     );
     form.addEventListener('submit', (event) => {
       event.preventDefault();
-      void this.#do(place, work);
+      void this.#do(id, work);
     });
-    return { form, label, input, submit };
+    return { id, form, label, input, submit };
   }
   #button(part: string, press: () => unknown): HTMLButtonElement {
     const button = make('button', part, { type: 'button' });
@@ -469,17 +480,6 @@ function wordsFor(change: EmailChange, isLost: boolean, strings: Strings): strin
   return change.awaiting?.[1] ? `${invited} ${strings.awaitsCurrent}` : invited;
 }
 
-/** “in 5 minutes” */
-function timeLeft(ms: number, locale: string | undefined): string {
-  const format = new Intl.RelativeTimeFormat(locale);
-  const seconds = Math.ceil(ms / 1000);
-  const minutes = Math.round(seconds / 60);
-  if (seconds < 90) return format.format(seconds, 'second');
-  return minutes < 90
-    ? format.format(minutes, 'minute')
-    : format.format(Math.round(minutes / 60), 'hour');
-}
-
 function localeOf(element: HTMLElement): string | undefined {
   const { lang } = element.closest<HTMLElement>('[lang]') ?? document.documentElement;
   try {
@@ -508,15 +508,12 @@ const live = (role: 'status' | 'alert', words: HTMLElement): HTMLElement =>
 
 /** Touches nothing that says so already. */
 function say(node: HTMLElement, text: string, email = ''): void {
-  const [before = '', after] = text.split('{email}');
+  const parts = text.split('{email}');
   node.hidden = !text;
-  if (after === undefined ? node.textContent === text : node.textContent === before + email + after)
-    return;
-  node.textContent = before;
-  if (after === undefined) return;
+  if (node.textContent === parts.join(email)) return;
   const address = make('bdi', 'address');
   address.textContent = email;
-  node.append(address, after);
+  node.replaceChildren(...parts.flatMap((part, nth) => (nth > 0 ? [address, part] : part)));
 }
 
 declare global {

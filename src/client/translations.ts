@@ -5,8 +5,8 @@
 export const TRANSLATIONS = {
   de: {
     title: 'E-Mail-Adresse ändern',
-    label: 'Neue E-Mail-Adresse',
-    submit: 'E-Mail-Adresse ändern',
+    emailLabel: 'Neue E-Mail-Adresse',
+    emailSubmit: 'E-Mail-Adresse ändern',
     sending: 'Wird gesendet …',
     inviting: 'Wir senden einen Link an {email} …',
     pending:
@@ -52,8 +52,8 @@ export const TRANSLATIONS = {
   },
   es: {
     title: 'Cambiar la dirección de correo',
-    label: 'Nueva dirección de correo',
-    submit: 'Cambiar la dirección de correo',
+    emailLabel: 'Nueva dirección de correo',
+    emailSubmit: 'Cambiar la dirección de correo',
     sending: 'Enviando …',
     inviting: 'Estamos enviando un enlace a {email} …',
     pending: 'Hemos enviado un enlace a {email}. Ábralo y pulse el botón que aparece.',
@@ -96,8 +96,8 @@ export const TRANSLATIONS = {
   },
   fr: {
     title: 'Changer l’adresse e-mail',
-    label: 'Nouvelle adresse e-mail',
-    submit: 'Changer l’adresse e-mail',
+    emailLabel: 'Nouvelle adresse e-mail',
+    emailSubmit: 'Changer l’adresse e-mail',
     sending: 'Envoi …',
     inviting: 'Nous envoyons un lien à {email} …',
     pending: 'Nous avons envoyé un lien à {email}. Ouvrez-le et appuyez sur le bouton.',
@@ -142,8 +142,8 @@ export const TRANSLATIONS = {
   },
   pt: {
     title: 'Alterar o endereço de e-mail',
-    label: 'Novo endereço de e-mail',
-    submit: 'Alterar o endereço de e-mail',
+    emailLabel: 'Novo endereço de e-mail',
+    emailSubmit: 'Alterar o endereço de e-mail',
     sending: 'Enviando …',
     inviting: 'Estamos enviando um link para {email} …',
     pending: 'Enviamos um link para {email}. Abra-o e pressione o botão que aparece.',
@@ -185,8 +185,8 @@ export const TRANSLATIONS = {
   },
   ja: {
     title: 'メールアドレスの変更',
-    label: '新しいメールアドレス',
-    submit: 'メールアドレスを変更',
+    emailLabel: '新しいメールアドレス',
+    emailSubmit: 'メールアドレスを変更',
     sending: '送信中…',
     inviting: '{email} にリンクを送信しています…',
     pending: '{email} にリンクを送信しました。リンクを開き、表示されるボタンを押してください。',
@@ -231,8 +231,8 @@ export const TRANSLATIONS = {
   },
   ar: {
     title: 'تغيير عنوان البريد الإلكتروني',
-    label: 'عنوان البريد الإلكتروني الجديد',
-    submit: 'تغيير عنوان البريد الإلكتروني',
+    emailLabel: 'عنوان البريد الإلكتروني الجديد',
+    emailSubmit: 'تغيير عنوان البريد الإلكتروني',
     sending: 'جارٍ الإرسال …',
     inviting: 'نرسل الآن رابطًا إلى {email} …',
     pending: 'أرسلنا رابطًا إلى {email}. افتحه واضغط على الزر الموجود فيه.',

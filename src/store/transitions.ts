@@ -34,7 +34,7 @@ export function createTransitions(open: () => RedisClient, channel: string): Tra
       listeners.set(id, calls.add(onChange));
       return () => {
         calls.delete(onChange);
-        if (calls.size === 0) listeners.delete(id);
+        if (calls.size === 0 && listeners.get(id) === calls) listeners.delete(id);
       };
     },
     async close() {

@@ -67,12 +67,9 @@ describe('a commit', () => {
     await expectNoViolation(stage);
     expect(effective(stage)).toHaveLength(1);
     const mailed = stage.inbox.messages.map(({ messageId }) => messageId.split('.mail.')[1]);
-    expect(mailed.map((name) => name?.split(/[.@]/)[0]).toSorted()).toEqual([
-      'changed',
-      'confirm',
-      'done',
-      'notice',
-    ]);
+    const names = mailed.map((name) => name?.split(/[.@]/)[0]);
+    expect(names).toHaveLength(4);
+    expect(new Set(names)).toEqual(new Set(['confirm', 'notice', 'done', 'changed']));
   });
 
   test('whose worker died is taken over within 30 s under the lease of production', async () => {

@@ -12,7 +12,7 @@ import { eventually } from '../support/world.ts';
 import { check } from './checker.ts';
 import type { Member } from './deployment.ts';
 import { createChance } from './random.ts';
-import { startStage } from './stage.ts';
+import { ended, startStage } from './stage.ts';
 import { startCrowd } from './virtual-users.ts';
 
 /** How long a life may go on without coming to its point; the point is given to a later life then. */
@@ -79,6 +79,8 @@ test('a process that dies at any of its steps loses nothing and repeats nothing'
   await crowd.stop();
   await stage.ready();
   const quiet = await stage.quiet();
+  // Whatever nobody clicked runs out.
+  await ended(stage, 60_000);
   const history = await stage.history();
   process.stderr.write(
     `crash matrix: ${struck.size} of ${CRASH_POINTS.length} points in ${lives} lives, ` +

@@ -65,12 +65,12 @@ export function startFleet(options: FleetOptions): Fleet {
     leaks: [],
     stderr: [],
     async close() {
-      closed = true;
+      closed.abort();
       for (const child of children) child.kill('SIGKILL');
       await Promise.all(lives);
     },
   };
-  let closed = false;
+  const closed = new AbortController();
   const children = new Set<ChildProcess>();
   const lives = new Set<Promise<unknown>>();
   const count = (counts: Map<string, number>, what: string) =>
@@ -85,7 +85,7 @@ export function startFleet(options: FleetOptions): Fleet {
 
   const live = async (member: Member): Promise<NodeJS.Signals | number> => {
     const port = await freePort();
-    if (closed) return 0;
+    if (closed.signal.aborted) return 0;
     const child = spawn(process.execPath, [join(options.dist, ENTRIES[member.role])], {
       env: {
         PATH: process.env['PATH'],
@@ -135,11 +135,11 @@ export function startFleet(options: FleetOptions): Fleet {
       },
     };
     const keep = async () => {
-      while (!closed) {
+      while (!closed.signal.aborted) {
         present = live(member);
         await present;
         do await sleep(REVIVE_AFTER_MS);
-        while (!member.revive && !closed);
+        while (!member.revive && !closed.signal.aborted);
       }
     };
     const kept = keep();

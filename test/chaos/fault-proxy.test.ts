@@ -48,7 +48,7 @@ test('what is said arrives, and so does what is answered', async () => {
   const caller = await dial();
   caller.say('a');
   caller.say('b');
-  await eventually(() => caller.answered() === 'AB');
+  expect(await eventually(() => caller.answered() === 'AB')).toBe(true);
 });
 
 test('replies are swallowed after the request was carried out, and then the connection ends', async () => {
@@ -96,7 +96,7 @@ test('a pause holds everything back and loses nothing; a delay only slows', asyn
 
 test('a cut, a half-close and a refusal end connections, and new ones work after it', async () => {
   const { dial, proxy } = await behindProxy();
-  for (const strike of [proxy.cut, proxy.halfClose]) {
+  for (const strike of [() => proxy.cut(), () => proxy.halfClose()]) {
     const caller = await dial();
     await eventually(() => proxy.open > 0);
     strike();
@@ -110,5 +110,5 @@ test('a cut, a half-close and a refusal end connections, and new ones work after
   proxy.heal();
   const next = await dial();
   next.say('d');
-  await eventually(() => next.answered() === 'D');
+  expect(await eventually(() => next.answered() === 'D')).toBe(true);
 });

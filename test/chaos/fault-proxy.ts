@@ -45,11 +45,13 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
   const forward = (pair: Pair, from: Socket, to: Socket, isLost: () => boolean) => {
     let line = Promise.resolve();
     const later = (work: () => void) => {
-      line = line.then(async () => {
+      const before = line;
+      line = (async () => {
+        await before;
         if (delayMs > 0) await sleep(delayMs);
         await gate;
         work();
-      });
+      })();
     };
     from.on('data', (bytes: Buffer) =>
       later(() => {

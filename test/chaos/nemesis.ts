@@ -138,12 +138,12 @@ export function startNemesis(stage: Stage, chance: Chance, paceMs: number): Neme
     },
   };
 
-  let healed = false;
+  const end = new AbortController();
   const rounds = async () => {
     const under = new Set<Promise<void>>();
-    while (!healed) {
+    while (!end.signal.aborted) {
       await sleep(chance.between(paceMs / 2, paceMs * 1.5));
-      if (healed) break;
+      if (end.signal.aborted) break;
       const strike =
         strikes[
           chance.weigh([
@@ -174,7 +174,7 @@ export function startNemesis(stage: Stage, chance: Chance, paceMs: number): Neme
     faults,
     leeway,
     async heal() {
-      healed = true;
+      end.abort();
       await over;
       proxy.heal();
       tenant.faults.clear();

@@ -54,7 +54,7 @@ export type Act = { email?: string; change?: string; link?: Link; prefer?: strin
 
 const DOMAIN = 'chaos.test';
 const PREFIX = `readdress:{${DOMAIN}}`;
-const CALL_TIMEOUT_MS = 8000;
+const CALL_TIMEOUT_MS = 4000;
 /** Every mailbox of the run, and every link token: no log line and no key of Redis may hold one. */
 const SECRET = /@(?:old|new)\.example|[\w-]{64,}/;
 
@@ -141,14 +141,24 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       claims: { 'https://readdress/auth_time': Math.floor(Date.now() / 1000) },
     });
   let turn = 0;
+  /** As a load balancer would: who does not even take the connection is left out. */
+  const balanced = async (method: string, path: string, callOptions: CallOptions) => {
+    turn += 1;
+    const apis = fleet.of('api');
+    for (let i = 0; ; i += 1) {
+      const api = apis[(turn + i) % apis.length]!;
+      try {
+        return await callApi(api.url, method, path, callOptions);
+      } catch (error) {
+        if (!isRefused(error) || i + 1 >= apis.length) throw error;
+      }
+    }
+  };
   const call = async (method: string, path: string, callOptions: CallOptions) => {
-    const lively = fleet.of('api').filter((member) => member.url !== '');
-    const api = lively[(turn += 1) % Math.max(lively.length, 1)];
-    if (!api) throw new Error('no API is up');
     const late = new Promise<never>((_, reject) => {
       setTimeout(() => reject(new Error('no answer')), CALL_TIMEOUT_MS).unref();
     });
-    return Promise.race([callApi(api.url, method, path, callOptions), late]);
+    return Promise.race([balanced(method, path, callOptions), late]);
   };
 
   const records = async (): Promise<EmailChange[]> => {
@@ -183,8 +193,14 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       await eventually(() => !isAlive(server.pid), 'Redis to end', 10_000);
       await new Promise((resolve) => setTimeout(resolve, awayMs));
       const again = await spawnRedis({ port, dir, appendfsync: 'always' });
-      const { stop } = server;
-      server = { ...again, stop: () => again.stop().then(stop) };
+      const before = server;
+      server = {
+        ...again,
+        stop: async () => {
+          await again.stop();
+          await before.stop();
+        },
+      };
     },
     users,
     addUser() {
@@ -196,7 +212,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     told,
     async act(user, op, { email, change = '', link, prefer } = {}) {
       const at = Date.now();
-      const options_: CallOptions = {
+      const sent: CallOptions = {
         ...(link ? { body: { token: link.token } } : { token: await tokenOf(user.sub) }),
         ...(op === 'request' ? { body: { email } } : {}),
         ...(prefer ? { headers: { prefer } } : {}),
@@ -217,7 +233,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       const about = link?.change ?? change;
       if (about !== '') entry.change = about;
       told.push(entry);
-      const answer = await call(...routes[op], options_).catch(() => undefined);
+      const answer = await call(...routes[op], sent).catch(() => undefined);
       entry.until = Date.now();
       if (!answer) return undefined;
       const body = answer.body as { id?: string; status?: unknown; code?: string } | undefined;
@@ -308,6 +324,11 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   };
   return stage;
 }
+
+const isRefused = (error: unknown): boolean =>
+  error instanceof TypeError &&
+  (error.message.includes('URL') ||
+    (error.cause as { code?: string } | undefined)?.code === 'ECONNREFUSED');
 
 function isAlive(pid: number): boolean {
   try {

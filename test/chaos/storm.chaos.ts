@@ -49,7 +49,7 @@ describe.each(Array.from({ length: RUNS }, (_, i) => SEED + i))('seed %i', (seed
       seed,
       seconds: SECONDS,
       users: USERS,
-      faults: Object.fromEntries([...nemesis.faults].toSorted()),
+      faults: Object.fromEntries([...nemesis.faults].toSorted((a, b) => a[0].localeCompare(b[0]))),
       injected: [...nemesis.faults.values()].reduce((sum, count) => sum + count, 0),
       ends: Object.fromEntries(stage.fleet.ends),
       calls: history.told.length,
@@ -60,7 +60,9 @@ describe.each(Array.from({ length: RUNS }, (_, i) => SEED + i))('seed %i', (seed
       mails: history.mails.length,
       repeatedMails: history.mails.length - new Set(history.mails.map(({ id }) => id)).size,
       tokens: history.tokens,
-      events: Object.fromEntries([...stage.fleet.events].toSorted()),
+      events: Object.fromEntries(
+        [...stage.fleet.events].toSorted((a, b) => a[0].localeCompare(b[0])),
+      ),
       violations,
     };
     mkdirSync('.reports', { recursive: true });

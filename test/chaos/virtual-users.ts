@@ -13,18 +13,18 @@ export type Crowd = {
 export const NOBODY = /nobody/;
 
 export function startCrowd(stage: Stage, chance: Chance, size: number, paceMs: number): Crowd {
-  let stopped = false;
+  const end = new AbortController();
   const people = Array.from({ length: size }, () => stage.addUser());
   const lives = people.map(async (user, i) => {
     const own = chance.fork(i);
-    for (let step = 0; !stopped; step += 1) {
+    for (let step = 0; !end.signal.aborted; step += 1) {
       await sleep(own.between(0, 2 * paceMs));
-      if (!stopped) await act(stage, user, own, step);
+      if (!end.signal.aborted) await act(stage, user, own, step);
     }
   });
   return {
     async stop() {
-      stopped = true;
+      end.abort();
       await Promise.all(lives);
     },
   };
@@ -37,7 +37,7 @@ async function act(stage: Stage, user: VirtualUser, chance: Chance, step: number
   );
   const change = requests.at(-1)?.change;
   const what = chance.weigh<Told['op'] | 'press'>([
-    [4, 'request'],
+    [2, 'request'],
     [9, 'press'],
     [1, 'poll'],
     [1, 'resend'],

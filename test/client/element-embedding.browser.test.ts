@@ -59,7 +59,7 @@ describeInBrowser('the element in an app', ({ open }) => {
     const host = await startHost();
     host.script = `const element = document.querySelector('readdress-change-email');
       element.getAccessToken = () => fetch('/token').then((answer) => answer.text());
-      element.strings = { label: 'Your next address' };
+      element.strings = { emailLabel: 'Your next address' };
       element.email = 'typed@before.example';
       await import('/element.js');
       for (const name of ['getAccessToken', 'strings', 'email'])

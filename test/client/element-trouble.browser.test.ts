@@ -191,7 +191,7 @@ describeInBrowser('the element in trouble', ({ open }) => {
     host.token = async () => SESSION_ENDED;
     await expectText(
       page,
-      `Your session has ended. If you have confirmed the change, sign in with ${NEW}.`,
+      `Your session has ended. If you confirmed the change, sign in with ${NEW}.`,
     );
     await picture(page, 'element-session-ended');
     expect(await page.locator('button:visible').allTextContents()).toEqual(['Sign in again']);

@@ -105,7 +105,7 @@ describeInBrowser('the element', ({ open }) => {
       const host = await startHost({ env: { CONFIRMATION: 'both' } });
       const page = await host.open(await tab());
       await ask(page);
-      await expectText(page, `${MAILED} Your current mailbox has to approve the change as well.`);
+      await expectText(page, `${MAILED} Your current mailbox has to approve it as well.`);
       await picture(page, 'element-pending-both');
       await confirmBy(host, 'confirm');
       await expectText(
@@ -208,7 +208,7 @@ describeInBrowser('the element', ({ open }) => {
       await field(page).fill('ada.lovelace');
       await page.keyboard.press('Home');
       await page.keyboard.type('x');
-      await inElement(page, `element.strings = { submit: 'Go' }`);
+      await inElement(page, `element.strings = { emailSubmit: 'Go' }`);
       await inElement(page, `element.lang = 'de'`);
       await button(page, 'Go').waitFor();
       await page.keyboard.type('y');
@@ -253,8 +253,8 @@ describeInBrowser('the element', ({ open }) => {
       const page = await host.open(await tab());
       const words = TRANSLATIONS.de;
       await inElement(page, `element.strings = ${JSON.stringify(words)}`);
-      await page.getByLabel(words.label).fill(NEW);
-      await button(page, words.submit).click();
+      await page.getByLabel(words.emailLabel).fill(NEW);
+      await button(page, words.emailSubmit).click();
       await expectText(page, 'Der Link läuft in 60 Minuten ab.');
       const mail = await host.world.inbox.waitFor({ to: NEW });
       expect(mail.subject).toBe(message('de', 'mail.confirm.subject', { brand: 'Acme' }));
@@ -265,7 +265,7 @@ describeInBrowser('the element', ({ open }) => {
       host.html = host.html.replace('lang="en"', 'lang="ar" dir="rtl"');
       const page = await host.open(await tab());
       await inElement(page, `element.strings = ${JSON.stringify(TRANSLATIONS.ar)}`);
-      await page.getByLabel(TRANSLATIONS.ar.label).fill(NEW);
+      await page.getByLabel(TRANSLATIONS.ar.emailLabel).fill(NEW);
       await picture(page, 'element-form-rtl');
       await page.keyboard.press('Enter');
       await expectText(page, TRANSLATIONS.ar.pending.replace('{email}', NEW));

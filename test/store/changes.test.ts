@@ -317,6 +317,18 @@ describe('what becomes of a claimed task', () => {
     expect(await claim(opened, change, NOW + 500)).toMatchObject({ attempts: 2 });
   });
 
+  test('later, sent again because its answer was lost: once is enough', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    const held = (await claim(opened, change))!;
+    const end = { ...held, fate: 'later' as const, at: NOW + 500, uncounted: true };
+    for (let i = 0; i < 3; i += 1) await opened.store.release(end);
+    await expect(opened.store.decide(change.id, marked, { claim: end })).rejects.toThrow(
+      StaleClaim,
+    );
+    expect(await claim(opened, change, NOW + 500)).toMatchObject({ attempts: 1 });
+  });
+
   test('later and uncounted: the attempt did not happen', async () => {
     const opened = openStore();
     const change = await put(opened);

@@ -10,7 +10,6 @@ import {
   linkIn,
   mail,
   MINUTE,
-  mailsOf,
   oneLine,
   SECOND,
   until,
@@ -258,7 +257,6 @@ describe('the door of the code', () => {
     expect(oneLine(text + html)).not.toContain(words('fact.typedCode'));
     expect(() => digitsIn({ text })).toThrow('no code');
     expectProblem(await type(world, asked, '12345678'), 'not-found');
-    expect(mailsOf(world, asked)).toHaveLength(2);
   });
 
   test('has the limit of the links', async () => {

@@ -136,7 +136,10 @@ export async function change(
   claims: object = {},
 ): Promise<Change> {
   const asked = await ask(world, person, to, claims);
-  await use(world, 'confirm', await linkIn(world, asked, 'confirm', 'confirm'));
+  const link = await linkIn(world, asked, 'confirm', 'confirm');
+  // After the commit there would be nothing to cancel, and no notice of it.
+  await mail(world, asked, 'notice');
+  await use(world, 'confirm', link);
   await until(world, asked, { status: 'committed' });
   return asked;
 }

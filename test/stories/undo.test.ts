@@ -305,6 +305,7 @@ describe('an undo happens once', () => {
     const ada = addPerson(world, A);
     const stolen = await change(world, ada, B);
     const link = await undoLink(world, stolen);
+    await mail(world, stolen, 'done');
     const answers = await Promise.all(Array.from({ length: 20 }, () => use(world, 'undo', link)));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]));
     await until(world, stolen, { status: 'undone', revocation: 'done' });

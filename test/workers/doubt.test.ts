@@ -110,17 +110,29 @@ describe('a worker that lost its lease', () => {
   });
 
   test('was asleep with the PATCH in its hand does not send it any more', async () => {
-    // One call a second, so that the PATCH has to wait for its turn while the time passes.
-    const world = await startWorld({ env: { AUTH0_RATE: '1' } });
+    const world = await startWorld();
     const invited = await invite(world);
     await untilMails(world, invited, 2);
+    const { shut, open } = gate();
+    const body = { statusCode: 401, error: 'Unauthorized', message: 'Expired token' };
+    const { faults } = world.tenant;
+    faults.add({ kind: 'status', status: 401, body, match: { method: 'PATCH' }, times: 1 });
+    const slow = faults.add({ kind: 'hold', until: shut, match: { path: '/oauth' }, times: 1 });
     await click(world, invited.link);
-    await eventually(async () => (await recordOf(world, invited.id)).writing);
+    // It may write, and waits for a new token, while the time for it passes.
+    await slow.struck;
     world.pass(19_000);
+    open();
     await eventually(() => world.logs.some(({ event }) => event === 'task.later'));
-    expect(world.tenant.patches()).toEqual([]);
+    expect(effectivePatches(world)).toEqual([]);
     expect(await recordOf(world, invited.id)).not.toHaveProperty('writing');
     await untilStatus(world, invited, 'committed');
-    expect(callsAbout(world, invited.sub)).toEqual(['GET 200', 'GET 200', 'GET 200', 'PATCH 200']);
+    expect(callsAbout(world, invited.sub)).toEqual([
+      'GET 200',
+      'GET 200',
+      'PATCH 401',
+      'GET 200',
+      'PATCH 200',
+    ]);
   });
 });

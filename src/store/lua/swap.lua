@@ -17,6 +17,8 @@ local lease
 if claim then
   lease = redis.call('HGET', KEYS[2], claim.task)
   if not lease or string.match(lease, '^%d+') ~= claim.epoch then return 'stale' end
+  -- Given back already, by this very write when its answer was lost.
+  if string.match(lease, ' %-$') then return 'stale' end
 end
 
 for i, write in ipairs(plan.writes) do
