@@ -7,7 +7,11 @@ import { startWorkers } from './workers/start.ts';
 const config = exitOnBadConfig(() => readBothConfigs());
 const workers = await startWorkers(config.workers);
 const api = await startApi(config.api);
-closeOnExit(config.api.shutdownGraceMs, async () => {
-  await api.close();
-  await workers.close();
-});
+closeOnExit(
+  config.api.shutdownGraceMs,
+  async () => {
+    await api.close();
+    await workers.close();
+  },
+  { drain: () => api.drain(), drainDelayMs: config.api.drainDelayMs },
+);

@@ -7,6 +7,8 @@ export default defineConfig({
     globalSetup: ['test/support/redis.setup.ts'],
     sequence: { sequencer: StoryFirst },
     pool: 'forks',
+    // On a shared machine a real browser, Redis or clock may be late once; a fault is late every time.
+    retry: process.env['CI'] ? 2 : 0,
     reporters: ['default', ['json', { outputFile: '.reports/tests.json' }]],
     testTimeout: 20_000,
     hookTimeout: 60_000,

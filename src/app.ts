@@ -55,6 +55,10 @@ export async function buildApp(deps: ApiDeps, readiness: Readiness): Promise<App
   app.removeContentTypeParser('text/plain');
 
   registerDrain(app);
+  // Whoever keeps connections open goes elsewhere before this process is gone.
+  app.addHook('onSend', async (_req, reply) => {
+    if (readiness.check() === 'draining') reply.header('connection', 'close');
+  });
   registerRequestLog(app);
   registerProblemDetails(app, deps);
   registerSecurityHeaders(app, deps.config);

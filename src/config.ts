@@ -96,6 +96,7 @@ const api = z.object({
   APP_LINKS_IOS: iosApps.prefault(''),
   APP_LINKS_ANDROID: androidApps.prefault(''),
   OLD_MAILBOX_WAIT: duration('0s', '30d').prefault('0s'),
+  DRAIN_DELAY: duration('0s', '1m').prefault('3s'),
 });
 
 const workers = z.object({
@@ -205,6 +206,8 @@ const apiConfig = (s: Api) =>
     appLinksAndroid: s.APP_LINKS_ANDROID,
     /** 0 = off: without the current mailbox a change under `both` never happens. */
     oldMailboxWaitMs: s.OLD_MAILBOX_WAIT,
+    /** How long a load balancer may take to see that this process is not ready any more. */
+    drainDelayMs: Math.min(s.DRAIN_DELAY, s.SHUTDOWN_GRACE / 2),
   }) as const;
 
 const workerConfig = (s: Workers) => {

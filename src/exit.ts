@@ -29,10 +29,16 @@ export const exitOnVolatileRedis = (log: Logger) => (error: unknown) => {
 /**
  * Closes on SIGTERM, Ctrl-C or a fault nobody caught, within the grace period, then exits. A signal
  * that comes twice is one signal: a terminal sends Ctrl-C to npm and to us, and npm passes it on.
+ * A `door` is not ready from the first signal on, and still open for a while (DRAIN_DELAY).
  */
-export function closeOnExit(graceMs: number, close: (error?: Error) => Promise<void>): void {
+export function closeOnExit(
+  graceMs: number,
+  close: (error?: Error) => Promise<void>,
+  door?: { drainDelayMs: number; drain: () => void },
+): void {
   const signals = ['SIGTERM', 'SIGINT'] as const;
-  const grace = closeWithGrace({ delay: graceMs, logger: false, skip: [...signals] }, ({ err }) =>
+  const delay = graceMs - (door?.drainDelayMs ?? 0);
+  const grace = closeWithGrace({ delay, logger: false, skip: [...signals] }, ({ err }) =>
     close(err),
   );
   let closing = false;
@@ -40,6 +46,9 @@ export function closeOnExit(graceMs: number, close: (error?: Error) => Promise<v
     process.on(signal, () => {
       if (closing) return;
       closing = true;
-      grace.close();
+      // Until a load balancer has seen that we are not ready, it sends us requests; we serve them.
+      const delayMs = signal === 'SIGTERM' && door ? door.drainDelayMs : 0;
+      door?.drain();
+      setTimeout(() => grace.close(), delayMs);
     });
 }

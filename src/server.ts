@@ -5,4 +5,7 @@ import { startApi } from './start.ts';
 
 const config = exitOnBadConfig(() => readApiConfig());
 const api = await startApi(config);
-closeOnExit(config.shutdownGraceMs, () => api.close());
+closeOnExit(config.shutdownGraceMs, () => api.close(), {
+  drain: () => api.drain(),
+  drainDelayMs: config.drainDelayMs,
+});

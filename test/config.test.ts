@@ -439,6 +439,7 @@ test('what is weakened on purpose is said at start, one sentence each', () => {
     AUTH0_BASE_URL: 'http://localhost:4400',
     MAX_AUTH_AGE: '0',
     ALLOW_INSECURE_SMTP: '1',
+    CRASH_AT: 'commit.marked:2, mail.sent',
   });
   const said = new Set([...weakenings(weak.api), ...weakenings(weak.workers)]);
   for (const name of [
@@ -448,10 +449,17 @@ test('what is weakened on purpose is said at start, one sentence each', () => {
     'AUTH0_BASE_URL',
     'MAX_AUTH_AGE',
     'SMTP',
+    'CRASH_AT',
   ])
     expect(
       [...said].filter((sentence) => sentence.startsWith(name)),
       name,
     ).toHaveLength(1);
-  expect(said.size).toBe(6);
+  expect(said.size).toBe(7);
+});
+
+test('a crash point that does not exist is a fault of the settings', () => {
+  expect(namesOf(faultsOf({ ...BOTH, CRASH_AT: 'commit.marked,commit.market' }))).toEqual([
+    'CRASH_AT',
+  ]);
 });

@@ -11,12 +11,12 @@ import type { WakeUp } from '../src/queues.ts';
 import {
   StaleClaim,
   UnreadableRecord,
-  type Cause,
   type Claim,
   type Decided,
   type Rule,
   type RuleAmong,
 } from '../src/store/changes.ts';
+import type { Cause } from '../src/store/audit.ts';
 import { StoreUnavailable } from '../src/store/redis.ts';
 import { backoffMs } from './backoff.ts';
 import type { WorkerDeps } from './worker-deps.ts';

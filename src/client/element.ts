@@ -67,14 +67,14 @@ const STYLE = `
 :host([hidden]),[hidden]{display:none!important}
 [part~=base]{display:flow-root;margin-bottom:-.75em}
 [part~=base]:focus{outline:0}
-p,form,[part=actions]{margin:0 0 .75em;overflow-wrap:anywhere}
-form,[part=actions]{display:grid;max-width:28em}
+p,input,button{margin:0 0 .75em}
+p{overflow-wrap:anywhere}
+form,[part=actions]{display:grid;gap:0 .75em;max-width:28em}
 form[aria-busy=true]{animation:wait 1s}
 @keyframes wait{from,to{visibility:hidden}}
-[part=actions]{gap:.75em}
 label{margin-bottom:.375em}
 input,button{font:inherit;min-height:2.75em;padding:.5em .9em;border:1px solid transparent;border-radius:var(--readdress-radius,.5em);box-sizing:border-box}
-input{margin-bottom:.75em;border-color:var(--readdress-border,#767676);background:var(--readdress-field,Field);color:var(--readdress-text,FieldText)}
+input{border-color:var(--readdress-border,#767676);background:var(--readdress-field,Field);color:var(--readdress-text,FieldText)}
 button{background:var(--readdress-accent,#2457d6);color:var(--readdress-on-accent,#fff);cursor:pointer}
 button[part~=quiet]{background:none;color:inherit;border-color:currentColor}
 button[aria-disabled=true]{opacity:.6;cursor:default}

@@ -20,6 +20,28 @@ export const transitionsOf = (
     return [from === undefined ? { change } : { change, from }];
   });
 
+/**
+ * What somebody did that moves no status yet, for the audit trail: the first of two agreements, and
+ * the press of an undo link.
+ */
+export type Act = { change: EmailChange; act: 'agreed' | 'undo-requested'; at: number };
+
+export const actsOf = (before: readonly EmailChange[], after: readonly EmailChange[]): Act[] =>
+  after.flatMap((change): Act[] => {
+    const earlier = before.find((each) => each.id === change.id);
+    if (!earlier || earlier.status !== change.status) return [];
+    const agreed = (['new', 'current'] as const).filter(
+      (side) => change.agreed[side] !== undefined && earlier.agreed[side] === undefined,
+    );
+    const undo = change.undo?.requestedAt;
+    return [
+      ...agreed.map((side) => ({ change, act: 'agreed' as const, at: change.agreed[side]! })),
+      ...(undo !== undefined && earlier.undo?.requestedAt === undefined
+        ? [{ change, act: 'undo-requested' as const, at: undo }]
+        : []),
+    ];
+  });
+
 /** When a change came to its present status (epoch ms). */
 export const sinceOf = (change: EmailChange): number =>
   change.closedAt ?? change.confirmedAt ?? change.requestedAt;

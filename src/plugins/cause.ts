@@ -1,7 +1,7 @@
 /** Who is behind a request, for the audit trail: the role, and the network but not the address. */
 import { isIPv4, isIPv6 } from 'node:net';
 import type { FastifyRequest } from 'fastify';
-import type { Cause } from '../store/changes.ts';
+import type { Cause } from '../store/audit.ts';
 
 export const causeOf = (req: FastifyRequest, actor: Cause['actor']): Cause => {
   const from = networkOf(req.ip);

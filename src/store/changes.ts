@@ -14,8 +14,9 @@ import {
   type UserChanges,
   type Verdict,
 } from '../domain/email-change.ts';
-import { eventTask, sinceOf, transitionsOf, type Transition } from '../domain/transitions.ts';
+import { eventTask, transitionsOf, type Transition } from '../domain/transitions.ts';
 import type { Sealer } from '../seal.ts';
+import { openAudit, sealAudit, type AuditEntry, type Cause } from './audit.ts';
 import { answered, lua, StoreUnavailable, type RedisClient } from './redis.ts';
 
 declare module 'ioredis' {
@@ -67,24 +68,8 @@ export type Decided =
     }
   | { verdict: Refused };
 
-/** Who made a write happen, from where (a coarse network, never an address), and what Auth0 said. */
-export type Cause = {
-  actor: 'user' | 'new-mailbox' | 'current-mailbox' | 'operator' | 'worker';
-  from?: string;
-  said?: string;
-};
 /** For a worker: the claim it writes under and what becomes of its task. */
 export type How = { claim?: Claim & ClaimEnd; cause?: Cause };
-
-/** One line of the audit trail. */
-export type AuditEntry = Cause & {
-  at: number;
-  change: string;
-  sub: string;
-  status: EmailChange['status'];
-  before?: EmailChange['status'];
-  reason?: string;
-};
 
 /** What was read for a decision: the change it is about first, and what else it may write. */
 type Scene = { changes: readonly Found<EmailChange>[]; user?: Found<UserChanges> };
@@ -164,10 +149,8 @@ export function createChangeStore(
         body: `${SCHEMA} ${sealer.seal(JSON.stringify(step.user), userKey)}`,
         ...withKeepUntil(keepUserUntil(step)),
       });
-    const transitions = transitionsOf(
-      scene.changes.map((found) => found.value),
-      step.changes,
-    );
+    const before = scene.changes.map((found) => found.value);
+    const transitions = transitionsOf(before, step.changes);
     const tasks = [...step.tasks, ...(options.events ? transitions.map(eventTask) : [])];
     const plan = {
       ...(how.claim ? { claim: how.claim } : {}),
@@ -176,7 +159,10 @@ export function createChangeStore(
       ...(step.changes.length > 0
         ? { announce: [keys.changed, step.changes.map((change) => change.id).join(' ')] }
         : {}),
-      audit: options.auditLength > 0 ? transitions.map((each) => auditLine(each, how.cause)) : [],
+      audit:
+        options.auditLength > 0
+          ? sealAudit(sealer, keys.audit, before, step.changes, how.cause)
+          : [],
       auditLength: options.auditLength,
     };
     const names = [
@@ -188,19 +174,6 @@ export function createChangeStore(
     ];
     const result = await answered(redis.swap(names.length, ...names, JSON.stringify(plan)));
     return { result, transitions, tasks };
-  };
-
-  const auditLine = ({ change, from }: Transition, cause: Cause = { actor: 'worker' }): string => {
-    const entry: AuditEntry = {
-      ...cause,
-      at: sinceOf(change),
-      change: change.id,
-      sub: change.sub,
-      status: change.status,
-      ...(from ? { before: from } : {}),
-      ...(change.reason ? { reason: change.reason } : {}),
-    };
-    return sealer.seal(JSON.stringify(entry), keys.audit);
   };
 
   /**
@@ -339,9 +312,11 @@ export function createChangeStore(
     /** The newest lines of the audit trail, oldest first. */
     async readAudit(count: number): Promise<AuditEntry[]> {
       const lines = await answered(redis.xrevrange(keys.audit, '+', '-', 'COUNT', String(count)));
-      return lines
-        .toReversed()
-        .map(([, fields]) => JSON.parse(sealer.open(fields[1]!, keys.audit)) as AuditEntry);
+      return openAudit(
+        sealer,
+        keys.audit,
+        lines.toReversed().map(([, fields]) => fields[1]!),
+      );
     },
 
     /** Tasks that were taken out of the way, oldest first. */

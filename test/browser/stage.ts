@@ -4,7 +4,7 @@
  */
 import type { BrowserContext, Page, Request } from 'playwright-core';
 import { expect } from 'vitest';
-import { message, type MessageKey } from '../../src/locales/messages.ts';
+import { message, type Locale, type MessageKey } from '../../src/locales/messages.ts';
 import { startRecorder, type Recorder } from '../support/recorder.ts';
 import { startWorld, type World, type WorldOptions } from '../support/world.ts';
 
@@ -49,14 +49,15 @@ export async function startStage(options: WorldOptions = {}): Promise<Stage> {
   };
 }
 
-/** English, as the pages and mails of a stage say it. */
-export const say = (key: MessageKey): string => message('en', key, { brand: 'Acme', host: '' });
+/** As the pages of a stage say it. */
+export const say = (key: MessageKey, locale: Locale = 'en'): string =>
+  message(locale, key, { brand: 'Acme', host: '' });
 
-export const button = (page: Page, key: MessageKey) =>
-  page.getByRole('button', { name: say(key), exact: true });
+export const button = (page: Page, key: MessageKey, locale?: Locale) =>
+  page.getByRole('button', { name: say(key, locale), exact: true });
 
-export async function expectHeading(page: Page, key: MessageKey): Promise<void> {
-  await page.getByRole('heading', { name: say(key), exact: true }).waitFor();
+export async function expectHeading(page: Page, key: MessageKey, locale?: Locale): Promise<void> {
+  await page.getByRole('heading', { name: say(key, locale), exact: true }).waitFor();
 }
 
 /** Opens a mailed link and waits for what it would do. */
@@ -68,10 +69,10 @@ export async function openLink(context: BrowserContext, link: string): Promise<P
 }
 
 /** The button takes no press in its first half second, in case it was meant for the one before. */
-export async function press(page: Page, key: MessageKey): Promise<void> {
+export async function press(page: Page, key: MessageKey, locale?: Locale): Promise<void> {
   const shownAt = await page.evaluate<number>('performance.now()');
   await page.waitForFunction((at) => performance.now() > at + 500, shownAt);
-  await button(page, key).click();
+  await button(page, key, locale).click();
 }
 
 /** Every request of these windows, with the headers that really left. */

@@ -1,4 +1,7 @@
-/** Builds the service once for the run, apart from `dist`, which other suites may be rebuilding. */
+/**
+ * Builds the service once for the run, apart from `dist`, which other suites may be rebuilding.
+ * CHAOS_DIST names a build that is there already: one with a fault in it, to see the suite find it.
+ */
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -7,6 +10,11 @@ import type { TestProject } from 'vitest/node';
 const ROOT = resolve(import.meta.dirname, '../..');
 
 export default function setup(project: TestProject) {
+  const given = process.env['CHAOS_DIST'];
+  if (given) {
+    project.provide('dist', resolve(ROOT, given));
+    return undefined;
+  }
   const dist = `.reports/dist-${process.pid}`;
   const run = (script: string, ...args: string[]) =>
     execFileSync(process.execPath, [join(ROOT, script), ...args], { cwd: ROOT, stdio: 'inherit' });

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../demo/redis/ready.ts';
 import { eventually, type LogLine } from '../support/world.ts';
 
-export type Role = 'api' | 'workers';
+type Role = 'api' | 'workers';
 
 export type Member = {
   role: Role;
@@ -127,11 +127,7 @@ export function startFleet(options: FleetOptions): Fleet {
       signal: () => false,
       ended: () => present,
       untilReady: async (timeoutMs = 30_000) => {
-        await eventually(
-          async () => member.url !== '' && (await isReady(member.url)),
-          `${role} to be ready`,
-          timeoutMs,
-        );
+        await eventually(async () => isReady(member.url), `${role} to be ready`, timeoutMs);
       },
     };
     const keep = async () => {
@@ -151,7 +147,9 @@ export function startFleet(options: FleetOptions): Fleet {
   return fleet;
 }
 
-const isReady = async (url: string): Promise<boolean> => {
+/** Whether the process at this address may be given work. */
+export const isReady = async (url: string): Promise<boolean> => {
+  if (url === '') return false;
   const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1000) }).catch(
     () => undefined,
   );

@@ -16,7 +16,7 @@ export type Told = {
 };
 
 /** A PATCH that the tenant carried out. */
-export type Patch = { at: number; sub: string; email: string };
+type Patch = { at: number; sub: string; email: string };
 /** A mail that the inbox took. The id is the local part of its Message-ID: `<change>.<task>`. */
 export type Mail = { at: number; id: string; to: string; links: string };
 

@@ -20,6 +20,7 @@ test('a rolling restart under load loses no request and no task', async () => {
     await sleep(1000);
   }
   await crowd.stop();
+  // A load balancer that asks /readyz, as stage.ts plays it, sends nobody to a closed door.
   const unanswered = stage.told.filter(({ status }) => status === 0 || status >= 500);
   expect(unanswered).toEqual([]);
   expect(await stage.quiet()).toBe(true);

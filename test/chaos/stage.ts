@@ -12,7 +12,7 @@ import { startTenant, type Tenant } from '../../demo/tenant.ts';
 import { isOpen, type EmailChange } from '../../src/domain/email-change.ts';
 import { createSealer } from '../../src/seal.ts';
 import { callApi, eventually, type Answer, type CallOptions } from '../support/world.ts';
-import { startFleet, type Fleet } from './deployment.ts';
+import { isReady, startFleet, type Fleet, type Member } from './deployment.ts';
 import { startFaultProxy, type FaultProxy } from './fault-proxy.ts';
 import type { History, Told } from './history.ts';
 
@@ -50,11 +50,13 @@ export type Stage = {
   quiet(timeoutMs?: number): Promise<boolean>;
   history(faults?: ReadonlyMap<string, number>): Promise<History>;
 };
-export type Act = { email?: string; change?: string; link?: Link; prefer?: string };
+type Act = { email?: string; change?: string; link?: Link; prefer?: string };
 
 const DOMAIN = 'chaos.test';
 const PREFIX = `readdress:{${DOMAIN}}`;
 const CALL_TIMEOUT_MS = 4000;
+/** How often a load balancer asks for readiness. */
+const LOOK_MS = 250;
 /** Every mailbox of the run, and every link token: no log line and no key of Redis may hold one. */
 const SECRET = /@(?:old|new)\.example|[\w-]{64,}/;
 
@@ -111,6 +113,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     secret: SECRET,
   });
   onTestFinished(async () => {
+    clearInterval(looking);
     await fleet.close();
     redis.disconnect();
     await Promise.all([proxy.close(), tenant.close(), inbox.close(), server.stop()]);
@@ -141,12 +144,19 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       claims: { 'https://readdress/auth_time': Math.floor(Date.now() / 1000) },
     });
   let turn = 0;
-  /** As a load balancer would: who does not even take the connection is left out. */
+  const ready = new Set<Member>();
+  const looking = setInterval(() => {
+    for (const api of fleet.of('api'))
+      void isReady(api.url).then((is) => (is ? ready.add(api) : ready.delete(api)));
+  }, LOOK_MS);
+  /** As a load balancer would: those in turn that are ready, and nobody who does not take the connection. */
   const balanced = async (method: string, path: string, callOptions: CallOptions) => {
     turn += 1;
-    const apis = fleet.of('api');
+    const apis = fleet.of('api').toSorted((a, b) => Number(ready.has(b)) - Number(ready.has(a)));
+    const inTurn = apis.filter((api) => ready.has(api));
+    if (inTurn.length > 0) apis.splice(0, inTurn.length, ...rotated(inTurn, turn));
     for (let i = 0; ; i += 1) {
-      const api = apis[(turn + i) % apis.length]!;
+      const api = apis[i]!;
       try {
         return await callApi(api.url, method, path, callOptions);
       } catch (error) {
@@ -182,25 +192,32 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     return found;
   };
 
+  let restarting = Promise.resolve();
+  const restart = async (how: NodeJS.Signals, awayMs: number) => {
+    process.kill(server.pid, how);
+    await eventually(() => !isAlive(server.pid), 'Redis to end', 10_000);
+    await new Promise((resolve) => setTimeout(resolve, awayMs));
+    const again = await spawnRedis({ port, dir, appendfsync: 'always' });
+    const before = server;
+    server = {
+      ...again,
+      stop: async () => {
+        await again.stop();
+        await before.stop();
+      },
+    };
+  };
+
   const stage: Stage = {
     tenant,
     inbox,
     fleet,
     proxy,
     redis,
-    async restartRedis(how, awayMs) {
-      process.kill(server.pid, how);
-      await eventually(() => !isAlive(server.pid), 'Redis to end', 10_000);
-      await new Promise((resolve) => setTimeout(resolve, awayMs));
-      const again = await spawnRedis({ port, dir, appendfsync: 'always' });
-      const before = server;
-      server = {
-        ...again,
-        stop: async () => {
-          await again.stop();
-          await before.stop();
-        },
-      };
+    restartRedis: (how, awayMs) => {
+      // One after the other: what is away can not be ended.
+      restarting = restarting.then(() => restart(how, awayMs));
+      return restarting;
     },
     users,
     addUser() {
@@ -324,6 +341,9 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   };
   return stage;
 }
+
+const rotated = <T>(list: readonly T[], by: number): T[] =>
+  list.map((_, i) => list[(i + by) % list.length]!);
 
 const isRefused = (error: unknown): boolean =>
   error instanceof TypeError &&

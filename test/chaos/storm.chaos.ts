@@ -59,6 +59,13 @@ describe.each(Array.from({ length: RUNS }, (_, i) => SEED + i))('seed %i', (seed
       patches: history.patches.length,
       mails: history.mails.length,
       repeatedMails: history.mails.length - new Set(history.mails.map(({ id }) => id)).size,
+      // Given up after two ends in doubt, and neither attempt had arrived.
+      lostMails: history.end.records.flatMap(({ id, mails }) =>
+        Object.entries(mails).filter(
+          ([name, state]) =>
+            state === 'doubt' && !history.mails.some((mail) => mail.id === `${id}.${name}`),
+        ),
+      ).length,
       tokens: history.tokens,
       events: Object.fromEntries(
         [...stage.fleet.events].toSorted((a, b) => a[0].localeCompare(b[0])),

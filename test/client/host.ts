@@ -24,7 +24,7 @@ export const bundleElement = (): Promise<string> =>
 const HEAD = `<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,"><link rel="stylesheet" href="/app.css"><title>Account</title>`;
-const CSS = `:root{color-scheme:light dark;font:100%/1.5 system-ui,sans-serif}body{margin:1rem}
+const CSS = `:root{color-scheme:light dark;font:100%/1.5 system-ui,sans-serif}body{margin:1rem;background:Canvas;color:CanvasText}
 .themed{--readdress-accent:#064;--readdress-field:#ffe}
 .rude ::part(quiet),.rude ::part(actions),.rude ::part(sign-in){display:flex}`;
 const policy = (api: string): string =>

@@ -23,7 +23,16 @@ export type Nodes = {
 
 type Node = { port: number; child: ChildProcess; redis: Redis };
 
-const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', ''];
+const DURABLE = [
+  '--appendonly',
+  'yes',
+  '--appendfsync',
+  'always',
+  '--save',
+  '',
+  '--repl-diskless-sync-delay',
+  '0',
+];
 const FAILOVER_MS = '2000';
 
 function startNodes() {
@@ -71,6 +80,17 @@ async function busPort(): Promise<number> {
   }
 }
 
+/** Waits until so many of the nodes are replicas that have all that their masters have. */
+const replicated = (nodes: readonly Node[], replicas: number) =>
+  eventually(
+    async () => {
+      const infos = await Promise.all(nodes.map(({ redis }) => redis.info('replication')));
+      return infos.filter((info) => info.includes('master_link_status:up')).length === replicas;
+    },
+    'replicas',
+    30_000,
+  );
+
 /** Six nodes: three masters, a replica each. */
 export async function startCluster(): Promise<Nodes> {
   const { start, end } = startNodes();
@@ -84,6 +104,8 @@ export async function startCluster(): Promise<Nodes> {
         FAILOVER_MS,
         '--cluster-config-file',
         'nodes.conf',
+        '--cluster-replica-validity-factor',
+        '0',
         '--maxmemory-policy',
         'noeviction',
         ...DURABLE,
@@ -102,6 +124,8 @@ export async function startCluster(): Promise<Nodes> {
     'the cluster',
     30_000,
   );
+
+  await replicated(nodes, 3);
 
   const lively = () => nodes.filter(({ child }) => child.exitCode === null && !child.signalCode);
   const masterOf = async (key: string): Promise<number | undefined> => {
@@ -139,6 +163,7 @@ export async function startSentinels(): Promise<Nodes> {
         ...common,
       ]),
     );
+  await replicated(data, 2);
   const sentinels: Node[] = [];
   for (let i = 0; i < 3; i += 1)
     sentinels.push(

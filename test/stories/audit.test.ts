@@ -54,8 +54,34 @@ test('a life from request to undo: who asked, who confirmed, from which network,
       from: mailbox,
     },
     { ...byAuth0, at: committedAt, status: 'committed', before: 'confirmed' },
+    {
+      ...of,
+      at: expect.any(String),
+      status: 'committed',
+      act: 'undo-requested',
+      actor: 'current-mailbox',
+      from: expect.stringContaining('/'),
+    },
     { ...byAuth0, at: expect.any(String), status: 'undone', before: 'committed' },
   ]);
+});
+
+test('under `both` each of the two who agreed is on record', async () => {
+  const world = await startWorld({ env: { CONFIRMATION: 'both' } });
+  const ada = addPerson(world, OLD);
+  const token = await world.token(ada.sub);
+  const { body } = await world.call('POST', '/v1/email-changes', { token, body: { email: NEW } });
+  const asked: Change = { id: body.id, sub: ada.sub, from: OLD, to: NEW, token };
+  await use(world, 'approve', await linkIn(world, asked, 'approve', 'approve'));
+  await use(world, 'confirm', await linkIn(world, asked, 'confirm', 'confirm'));
+  await until(world, asked, { status: 'committed' });
+  const trail: object[] = await trailOf(world, asked);
+  expect(trail).toContainEqual(
+    expect.objectContaining({ actor: 'current-mailbox', act: 'agreed', status: 'pending' }),
+  );
+  expect(trail).toContainEqual(
+    expect.objectContaining({ actor: 'new-mailbox', status: 'confirmed' }),
+  );
 });
 
 describe('who ended a change is on record', () => {

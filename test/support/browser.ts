@@ -22,7 +22,7 @@ const ARGS = [
   '--disable-sync',
 ];
 
-export type OpenOptions = BrowserContextOptions & {
+type OpenOptions = BrowserContextOptions & {
   /** Complaints of the browser that belong to the story. */
   tolerates?: RegExp;
 };
@@ -38,7 +38,7 @@ export type Windows = {
 export function describeInBrowser(name: string, tests: (windows: Windows) => void): void {
   const isPresent = existsSync(executablePath);
   const why = isPresent ? '' : ` (skipped: no Chromium at ${executablePath}, set CHROMIUM_PATH)`;
-  describe.skipIf(!isPresent)(`${name}${why}`, () => {
+  describe.skipIf(!isPresent)(`${name}${why}`, { timeout: 60_000 }, () => {
     let browser: Browser;
     beforeAll(async () => {
       browser = await chromium.launch({ executablePath, args: ARGS });
@@ -53,7 +53,7 @@ async function openContext(
   { tolerates = /^$/, ...options }: OpenOptions = {},
 ): Promise<BrowserContext> {
   const context = await browser.newContext({ locale: 'en-GB', ...options });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(20_000);
   const complaints: string[] = [];
   context.on('weberror', (error) => complaints.push(String(error.error())));
   context.on('console', (line) => {

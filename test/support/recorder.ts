@@ -3,7 +3,7 @@ import { request as forward, type IncomingHttpHeaders } from 'node:http';
 import { onTestFinished } from 'vitest';
 import { listenOnLoopback } from '../../demo/loopback.ts';
 
-export type Reached = {
+type Reached = {
   method: string;
   /** Path and query, as on the wire. */
   path: string;

@@ -58,10 +58,7 @@ export const click = (world: World, link: string, purpose = 'confirm') =>
   world.call('POST', `/v1/${purpose}`, { body: { token: link } });
 
 /** From the request to the click. */
-export async function confirm(
-  world: World,
-  wish: Parameters<typeof ask>[1] = {},
-): Promise<Invited> {
+async function confirm(world: World, wish: Parameters<typeof ask>[1] = {}): Promise<Invited> {
   const invited = await invite(world, wish);
   await click(world, invited.link);
   return invited;

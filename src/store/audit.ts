@@ -1,0 +1,65 @@
+/**
+ * The audit trail: who did what to which change, from where, and what Auth0 said. Written with the
+ * record it is about, sealed like it, bounded in length.
+ */
+import type { EmailChange } from '../domain/email-change.ts';
+import { actsOf, sinceOf, transitionsOf } from '../domain/transitions.ts';
+import { SealError, type Sealer } from '../seal.ts';
+
+/** Who made a write happen, from where (a coarse network, never an address), and what Auth0 said. */
+export type Cause = {
+  actor: 'user' | 'new-mailbox' | 'current-mailbox' | 'operator' | 'worker';
+  from?: string;
+  said?: string;
+};
+/** One line of the audit trail. */
+export type AuditEntry = Cause & {
+  at: number;
+  change: string;
+  sub: string;
+  status: EmailChange['status'];
+  before?: EmailChange['status'];
+  /** What was done without moving the status. */
+  act?: 'agreed' | 'undo-requested';
+  reason?: string;
+};
+
+/** One sealed line per transition, and per act that moves no status yet. */
+export function sealAudit(
+  sealer: Sealer,
+  place: string,
+  before: readonly EmailChange[],
+  after: readonly EmailChange[],
+  cause: Cause = { actor: 'worker' },
+): string[] {
+  const line = (change: EmailChange, at: number, more: object) =>
+    sealer.seal(
+      JSON.stringify({
+        ...cause,
+        at,
+        change: change.id,
+        sub: change.sub,
+        status: change.status,
+        ...more,
+        ...(change.reason ? { reason: change.reason } : {}),
+      } satisfies AuditEntry),
+      place,
+    );
+  return [
+    ...transitionsOf(before, after).map(({ change, from }) =>
+      line(change, sinceOf(change), from ? { before: from } : {}),
+    ),
+    ...actsOf(before, after).map(({ change, act, at }) => line(change, at, { act })),
+  ];
+}
+
+export const openAudit = (sealer: Sealer, place: string, lines: readonly string[]): AuditEntry[] =>
+  lines.flatMap((line) => {
+    try {
+      return [JSON.parse(sealer.open(line, place)) as AuditEntry];
+    } catch (error) {
+      // The trail may outlive a key; what it sealed is gone, the rest is not.
+      if (error instanceof SealError) return [];
+      throw error;
+    }
+  });
