@@ -70,7 +70,7 @@ const STYLE = `
 p,input,button{margin:0 0 .75em}
 p{overflow-wrap:anywhere}
 form,[part=actions]{display:grid;gap:0 .75em;max-width:28em}
-form[aria-busy=true]{animation:wait 1s}
+.wait{animation:wait 1s}
 @keyframes wait{from,to{visibility:hidden}}
 label{margin-bottom:.375em}
 input,button{font:inherit;min-height:2.75em;padding:.5em .9em;border:1px solid transparent;border-radius:var(--readdress-radius,.5em);box-sizing:border-box}
@@ -109,7 +109,10 @@ export class ReaddressChangeEmail extends Base {
   static readonly observedAttributes = ['base-url', 'code', 'lang'];
 
   #given: EmailChangeClient | undefined;
-  #getAccessToken: GetAccessToken | undefined;
+  #getAccessToken!: GetAccessToken;
+  #signedIn!: () => void;
+  /** The app may still be at its login when the element is there: what is asked for waits. */
+  readonly #login = new Promise<void>((resolve) => (this.#signedIn = resolve));
   #strings: Strings = STRINGS;
   #client!: EmailChangeClient;
   #change: EmailChange | undefined;
@@ -164,10 +167,10 @@ export class ReaddressChangeEmail extends Base {
     this.#given = client;
     this.#startOver();
   }
-  set getAccessToken(getAccessToken: GetAccessToken | undefined) {
-    const isNews = !this.#getAccessToken || this.#isLost;
+  set getAccessToken(getAccessToken: GetAccessToken) {
     this.#getAccessToken = getAccessToken;
-    if (isNews) this.#start();
+    this.#signedIn();
+    if (this.#isLost) this.#start();
   }
   /** Replaces some or all words. */
   set strings(strings: Partial<Strings>) {
@@ -227,25 +230,21 @@ export class ReaddressChangeEmail extends Base {
       this.#given ??
       createEmailChangeClient({
         baseUrl: this.getAttribute('base-url') ?? '',
-        getAccessToken: (options) => this.#getAccessToken?.(options) ?? '',
+        getAccessToken: (options) => this.#login.then(() => this.#getAccessToken(options)),
       });
-    const { signal } = (this.#stay = new AbortController());
+    this.#stay = new AbortController();
     this.#render();
-    // By then the host has set all that it sets in one go.
-    queueMicrotask(() => {
-      if (signal.aborted || !(this.#given ?? this.#getAccessToken)) return;
-      if (!this.#change) void this.#load();
-      else this.#follow(this.#change);
-    });
+    if (this.#change) this.#follow(this.#change);
+    else void this.#load();
   }
 
   /** Takes up an open change. What is over is no news; what the user did meanwhile counts more. */
   async #load(): Promise<void> {
     const { signal } = this.#stay;
-    this.#email.form.ariaBusy = 'true';
+    this.#email.form.className = 'wait';
     const change = await this.#client.current({ signal }).catch(() => undefined);
     if (signal.aborted) return;
-    this.#email.form.ariaBusy = null;
+    this.#email.form.className = '';
     if (isOpen(change) && !isOpen(this.#change) && !this.#busy) this.#follow(change);
   }
 

@@ -126,3 +126,15 @@ describe('a commit', () => {
     },
   );
 });
+
+test('a mail server that takes a mail and dies each time gets it twice, and never a third time', async () => {
+  const stage = await startStage({ env: HURRIED });
+  await stage.ready();
+  const user = stage.addUser();
+  stage.inbox.fault({ stage: 'afterData', action: 'drop', match: /u0\.1@/ });
+  await requested(stage, user, 'u0.1@new.example');
+  expect(await stage.quiet()).toBe(true);
+  expect(stage.inbox.to('u0.1@new.example')).toHaveLength(2);
+  expect(check(await stage.history(), { mails: 1, tokens: 0 })).toEqual([]);
+  expect(stage.fleet.events.get('mail.doubt')).toBe(1);
+});

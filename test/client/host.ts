@@ -115,7 +115,7 @@ export async function startHost(options: WorldOptions & { sub?: string } = {}): 
   host.open = async (page) => {
     await page.goto(host.url);
     // It has asked whether there is a change already.
-    await page.locator('form:has(#email):not([aria-busy])').first().waitFor({ state: 'attached' });
+    await page.locator('form:has(#email):not(.wait)').first().waitFor({ state: 'attached' });
     return page;
   };
   host.mailed = async (purpose, to = NEW) => {
