@@ -297,7 +297,7 @@ export class ReaddressChangeEmail extends Base {
     try {
       await work();
     } catch (error) {
-      const { code = 'failed', retryAfterMs } = error as Partial<EmailChangeError>;
+      const { code = 'failed', retryAfterMs } = Object(error) as Partial<EmailChangeError>;
       const words = isSignedOut(error) ? 'signedOut' : code in STRINGS ? code : 'failed';
       if (code === 'commit-in-progress') void this.#load();
       if (place === 'actions' && retryAfterMs) this.#resendAt = Date.now() + retryAfterMs;
@@ -464,7 +464,7 @@ const awaits = (change: EmailChange, side: 'new' | 'current'): boolean =>
 
 /** OAuth, and so Auth0's SDKs, name in `error` why there is no token; a failed fetch has no name. */
 function isSignedOut(fault: unknown): boolean {
-  const { status, error } = fault as { status?: number; error?: unknown };
+  const { status, error } = Object(fault) as { status?: number; error?: unknown };
   return status === 401 || (typeof error === 'string' && error !== 'timeout');
 }
 

@@ -22,7 +22,7 @@ async function startApp(env: Record<string, string> = {}) {
 }
 
 async function logIn(page: Page, email?: string): Promise<void> {
-  if (email !== undefined) await page.getByLabel('Email address').fill(email);
+  if (email !== undefined) await page.getByLabel('Email address', { exact: true }).fill(email);
   await page.getByLabel('Password').fill('correct horse');
   await page.getByRole('button', { name: 'Continue' }).click();
 }
@@ -67,7 +67,7 @@ describeInBrowser('the whole journey', ({ open }) => {
       .getByRole('button', { name: /^Sign in/ })
       .first()
       .click();
-    expect(await app.getByLabel('Email address').inputValue()).toBe(NEW);
+    expect(await app.getByLabel('Email address', { exact: true }).inputValue()).toBe(NEW);
     await picture(app, 'tenant-login-with-new-address');
     await logIn(app);
     await app.getByLabel('New email address').waitFor();

@@ -106,9 +106,12 @@ export function startFleet(options: FleetOptions): Fleet {
       rest = lines.pop() ?? '';
       lines.forEach(hear);
     });
-    child.stderr.on('data', (chunk: Buffer) => fleet.stderr.push(chunk.toString()));
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
     const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
     children.delete(child);
+    // A port that another process of this machine took first is nobody's fault, and the next life has another.
+    if (stderr !== '' && !stderr.includes('EADDRINUSE')) fleet.stderr.push(stderr);
     member.url = '';
     member.pid = undefined;
     const end = signal ?? code ?? 0;

@@ -232,15 +232,17 @@ function tenantFault(chance: Chance): Fault {
   return { ...action, ...(match ? { match } : {}), times: chance.between(1, 6) };
 }
 
-const smtpFault = (chance: Chance): SmtpFault => ({
-  stage: chance.pick(['connect', 'mail', 'rcpt', 'data', 'afterData'] as const),
-  action: chance.pick([
+function smtpFault(chance: Chance): SmtpFault {
+  const stage = chance.pick(['connect', 'mail', 'rcpt', 'data', 'afterData'] as const);
+  const action = chance.pick([
     'hang',
     'drop',
     { code: 421, message: 'closing' },
     { code: 450, message: 'greylisted, try again later' },
     { code: 451, message: 'local error' },
     { code: 452, message: 'insufficient storage' },
-  ] as const),
-  times: chance.between(1, 6),
-});
+  ] as const);
+  // Who keeps a mail and says that he does not will get it again, from anybody.
+  const lies = stage === 'afterData' && typeof action !== 'string';
+  return { stage, action: lies ? 'drop' : action, times: chance.between(1, 6) };
+}

@@ -81,7 +81,7 @@ describeInBrowser('the element in an app', ({ open }) => {
     const page = await tab();
     const asked: string[] = [];
     page.on('request', (request) => asked.push(request.url()));
-    await host.open(page);
+    await host.open(page, 'early');
     expect(asked.filter((url) => url.includes('/v1/'))).toEqual([]);
     await inElement(page, `element.setAttribute('base-url', '${host.world.api}')`);
     await inElement(page, `element.getAccessToken = () => '${token}'`);
@@ -95,6 +95,20 @@ describeInBrowser('the element in an app', ({ open }) => {
     expect(asked.filter((url) => url.endsWith('/current')).length).toBe(before);
   });
 
+  test('who is quicker than the login of the app is not sent away', async () => {
+    const host = await startHost();
+    host.script = `import '/element.js';`;
+    const page = await host.open(await tab(), 'early');
+    await field(page).waitFor();
+    await ask(page);
+    await expectText(page, 'Sending …');
+    await inElement(
+      page,
+      `element.getAccessToken = () => fetch('/token').then((answer) => answer.text())`,
+    );
+    await expectText(page, MAILED);
+  });
+
   test('a client of the app’s own is used instead, and another one starts over', async () => {
     const host = await startHost();
     host.script = `import '/element.js';
@@ -106,7 +120,7 @@ describeInBrowser('the element in an app', ({ open }) => {
         watch: (id, onChange, { signal }) => new Promise((_, reject) =>
           signal.addEventListener('abort', () => { aborted += 1; reject(signal.reason); })),
       });`;
-    const page = await host.open(await tab());
+    const page = await host.open(await tab(), 'early');
     await inElement(page, `element.client = clientOf('one@example.org')`);
     await expectText(page, 'We sent a link to one@example.org.');
     await inElement(page, `element.client = clientOf('two@example.org')`);

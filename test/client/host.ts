@@ -68,7 +68,8 @@ export type Host = {
   html: string;
   /** The script at `/app.js`. */
   script: string;
-  open(page: Page): Promise<Page>;
+  /** Resolves when the element has asked for a change; `early` does not wait for that. */
+  open(page: Page, early?: 'early'): Promise<Page>;
   /** The token of the newest link for this purpose that was mailed there. */
   mailed(purpose: string, to?: string): Promise<string>;
 };
@@ -112,8 +113,9 @@ export async function startHost(options: WorldOptions & { sub?: string } = {}): 
   host.token = () => host.world.token(host.sub);
   host.html = `${HEAD}<script type="module" src="/app.js"></script></head><body><main><h1>Account</h1>
 <readdress-change-email base-url="${host.world.api}"></readdress-change-email></main></body></html>`;
-  host.open = async (page) => {
+  host.open = async (page, early) => {
     await page.goto(host.url);
+    if (early) return page;
     // It has asked whether there is a change already.
     await page.locator('form:has(#email):not(.wait)').first().waitFor({ state: 'attached' });
     return page;
