@@ -11,7 +11,7 @@ import { exitOnBadConfig } from './exit.ts';
 import { isChangeId } from './links.ts';
 import { createLog } from './log.ts';
 import { SealError } from './seal.ts';
-import { UnreadableRecord } from './store/changes.ts';
+import { UnreadableRecord } from './store/records.ts';
 import { StoreUnavailable } from './store/redis.ts';
 
 const USAGE = `readdress: what an operator does by hand

@@ -3,7 +3,7 @@
  * A code that is missing here does not compile. `expose` alone decides what leaves.
  */
 import { SealError } from './seal.ts';
-import { UnreadableRecord } from './store/changes.ts';
+import { UnreadableRecord } from './store/records.ts';
 import { StoreUnavailable } from './store/redis.ts';
 import type { Refusal } from './domain/email-change.ts';
 

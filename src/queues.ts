@@ -5,7 +5,7 @@
  */
 import { Queue } from 'bullmq';
 import type { Logger } from 'pino';
-import type { Due } from './store/changes.ts';
+import type { Due } from './store/outbox.ts';
 import type { RedisClient } from './store/redis.ts';
 
 const QUEUES = ['tenant', 'mail', 'event', 'upkeep'] as const;

@@ -235,7 +235,6 @@ describe('how files are written', () => {
       'src/client/element.ts': 600,
       // The whole life of a change in one piece.
       'src/domain/email-change.ts': 360,
-      'src/store/changes.ts': 400,
       'src/pages/render.ts': 320,
     };
     for (const { path, text } of within('src', 'workers'))

@@ -8,15 +8,10 @@ import { announce } from '../src/announce.ts';
 import type { EmailChange } from '../src/domain/email-change.ts';
 import { describeError } from '../src/log.ts';
 import type { WakeUp } from '../src/queues.ts';
-import {
-  StaleClaim,
-  UnreadableRecord,
-  type Claim,
-  type Decided,
-  type Rule,
-  type RuleAmong,
-} from '../src/store/changes.ts';
 import type { Cause } from '../src/store/audit.ts';
+import { StaleClaim, type Decided, type Rule, type RuleAmong } from '../src/store/changes.ts';
+import type { Claim } from '../src/store/outbox.ts';
+import { UnreadableRecord } from '../src/store/records.ts';
 import { StoreUnavailable } from '../src/store/redis.ts';
 import { backoffMs } from './backoff.ts';
 import type { WorkerDeps } from './worker-deps.ts';

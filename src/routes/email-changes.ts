@@ -17,7 +17,8 @@ import { authenticate, requiredSides, requireFreshLogin } from '../plugins/authe
 import { causeOf } from '../plugins/cause.ts';
 import { enforce, limitPerIp } from '../plugins/rate-limit.ts';
 import { Problem, PROBLEMS, refusalProblem } from '../problems.ts';
-import type { Decided, Found, Rule } from '../store/changes.ts';
+import type { Decided, Rule } from '../store/changes.ts';
+import type { Found } from '../store/records.ts';
 import { findOwn } from './own-change.ts';
 import { changeSchema, problemSchema, viewOf } from './views.ts';
 

@@ -9,7 +9,7 @@ import type { ApiDeps, App } from '../api-deps.ts';
 import { isOpen, undoUnderWay, type EmailChange } from '../domain/email-change.ts';
 import { authenticate } from '../plugins/authenticate.ts';
 import { Problem } from '../problems.ts';
-import type { Found } from '../store/changes.ts';
+import type { Found } from '../store/records.ts';
 import { findOwn } from './own-change.ts';
 import { viewOf } from './views.ts';
 

@@ -3,7 +3,7 @@ import type { ApiDeps } from '../api-deps.ts';
 import type { EmailChange } from '../domain/email-change.ts';
 import { isChangeId } from '../links.ts';
 import { Problem } from '../problems.ts';
-import type { Found } from '../store/changes.ts';
+import type { Found } from '../store/records.ts';
 
 /** @throws {Problem} not-found */
 export async function findOwn(

@@ -1,7 +1,7 @@
 /**
- * Records and their outbox. One sealed string per email change, one small index per user, and the
- * `due` set of tasks; every write is a compare-and-set that carries its tasks along. All keys of a
- * tenant share one hash tag, so that all of this works unchanged on Redis Cluster.
+ * Decisions, written. One sealed record per email change and one small index per user; every write
+ * is a compare-and-set that carries along the tasks that follow, the audit lines, and the end of the
+ * task that caused it.
  */
 import type { Result } from 'ioredis';
 import {
@@ -17,27 +17,17 @@ import {
 import { eventTask, transitionsOf, type Transition } from '../domain/transitions.ts';
 import type { Sealer } from '../seal.ts';
 import { openAudit, sealAudit, type AuditEntry, type Cause } from './audit.ts';
+import { keysOf } from './keys.ts';
+import { createOutbox, type Claim } from './outbox.ts';
+import { readRecord, recordWrite, type Found } from './records.ts';
 import { answered, lua, StoreUnavailable, type RedisClient } from './redis.ts';
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
     swap(keys: number, ...args: string[]): Result<'written' | 'conflict' | 'stale', Context>;
-    claim(keys: number, ...args: string[]): Result<[] | [string, number], Context>;
   }
 }
 
-/** The shape of what is sealed. Records of a newer shape are left alone and reported. */
-const SCHEMA = 1;
-
-/** A record that this version can not read: altered, sealed by an unknown key, or from the future. */
-export class UnreadableRecord extends Error {
-  override name = 'UnreadableRecord';
-}
-
-export type Found<T> = { value: T; version: number };
-
-/** A lease on a due task. Whoever acts under an old epoch is told `stale` and changes nothing. */
-export type Claim = { task: string; epoch: string; attempts: number; until: number };
 /** What becomes of the claimed task with this write. */
 export type ClaimEnd =
   | { fate: 'done' }
@@ -78,8 +68,6 @@ const NOTHING: Step = { kind: 'write', changes: [], tasks: [] };
 /** Lost races in a row before we give up: each lost race is somebody else's progress. */
 const RACES = 50;
 
-export type Due = { change: string; name: string; at: number };
-
 export type ChangeStore = ReturnType<typeof createChangeStore>;
 
 export type StoreOptions = {
@@ -96,39 +84,18 @@ export function createChangeStore(
   options: StoreOptions,
 ) {
   redis.defineCommand('swap', { lua: lua('swap') });
-  redis.defineCommand('claim', { lua: lua('claim') });
-  const keys = {
-    due: `${prefix}:due`,
-    leases: `${prefix}:leases`,
-    epoch: `${prefix}:epoch`,
-    parked: `${prefix}:parked`,
-    changed: `${prefix}:changed`,
-    audit: `${prefix}:audit`,
-    change: (id: string) => `${prefix}:change:${id}`,
-    user: (sub: string) => `${prefix}:user:${sealer.fingerprint(sub, 'user')}`,
-  };
-
-  const read = async <T>(key: string, place: string): Promise<Found<T> | undefined> => {
-    const stored = await answered(redis.get(key));
-    if (stored === null) return undefined;
-    const [, version = '', schema = '', sealed = ''] = /^(\d+) (\d+) (\S+)$/.exec(stored) ?? [];
-    if (Number(schema) !== SCHEMA) throw new UnreadableRecord(`${place}: schema ${schema || '?'}`);
-    try {
-      return { value: JSON.parse(sealer.open(sealed, place)) as T, version: Number(version) };
-    } catch (cause) {
-      throw new UnreadableRecord(place, { cause });
-    }
-  };
+  const keys = keysOf(prefix, sealer);
+  const outbox = createOutbox(redis, keys);
 
   const findChange = (id: string): Promise<Found<EmailChange> | undefined> =>
-    read(keys.change(id), id);
+    readRecord(redis, sealer, keys.change(id), id);
 
   /** What a user has going; an empty one, at version 0, for who has nothing. */
-  const readUser = async (sub: string): Promise<Found<UserChanges>> =>
-    (await read<UserChanges>(keys.user(sub), keys.user(sub))) ?? {
-      value: { committed: [] },
-      version: 0,
-    };
+  const readUser = async (sub: string): Promise<Found<UserChanges>> => {
+    const key = keys.user(sub);
+    const found = await readRecord<UserChanges>(redis, sealer, key, key);
+    return found ?? { value: { committed: [] }, version: 0 };
+  };
 
   /**
    * Writes a step over what was read, with the tasks and audit lines that follow from it and, for
@@ -138,17 +105,13 @@ export function createChangeStore(
     const versionOf = (id: string) =>
       scene.changes.find((found) => found.value.id === id)?.version ?? 0;
     const userKey = step.user ? keys.user(step.changes[0]!.sub) : undefined;
-    const writes = step.changes.map((change) => ({
-      version: String(versionOf(change.id)),
-      body: `${SCHEMA} ${sealer.seal(JSON.stringify(change), change.id)}`,
-      ...withKeepUntil(keepUntil(change)),
-    }));
+    const writes = step.changes.map((change) =>
+      recordWrite(sealer, change.id, change, versionOf(change.id), keepUntil(change)),
+    );
     if (step.user && userKey)
-      writes.push({
-        version: String(scene.user?.version ?? 0),
-        body: `${SCHEMA} ${sealer.seal(JSON.stringify(step.user), userKey)}`,
-        ...withKeepUntil(keepUserUntil(step)),
-      });
+      writes.push(
+        recordWrite(sealer, userKey, step.user, scene.user?.version ?? 0, keepUserUntil(step)),
+      );
     const before = scene.changes.map((found) => found.value);
     const transitions = transitionsOf(before, step.changes);
     const tasks = [...step.tasks, ...(options.events ? transitions.map(eventTask) : [])];
@@ -214,6 +177,7 @@ export function createChangeStore(
 
   return {
     keys,
+    ...outbox,
 
     findChange,
 
@@ -277,38 +241,6 @@ export function createChangeStore(
       await swap(NOTHING, { changes: [] }, { claim });
     },
 
-    async claim(
-      due: Due,
-      now: number,
-      leaseMs: number,
-      holder: string,
-    ): Promise<Claim | undefined> {
-      const task = `${due.change}:${due.name}`;
-      const args = [task, String(now), String(leaseMs), holder];
-      const lease = await answered(redis.claim(3, keys.due, keys.leases, keys.epoch, ...args));
-      if (lease.length === 0) return undefined;
-      return { task, epoch: lease[0], attempts: lease[1], until: now + leaseMs };
-    },
-
-    /** Takes a task that nobody here can do out of the way, to where an operator sees it. */
-    async park(claim: Claim, now: number): Promise<void> {
-      const args = [claim.task, claim.epoch, String(now)];
-      await answered(redis.eval(PARK, 3, keys.due, keys.leases, keys.parked, ...args));
-    },
-
-    /** The tasks that are due by `now`, oldest first, at most `count`. */
-    async due(now: number, count: number): Promise<Due[]> {
-      const found = await answered(
-        redis.zrangebyscore(keys.due, '-inf', now, 'WITHSCORES', 'LIMIT', 0, count),
-      );
-      const tasks: Due[] = [];
-      for (let i = 0; i < found.length; i += 2) {
-        const [change = '', name = ''] = found[i]!.split(':');
-        tasks.push({ change, name, at: Number(found[i + 1]) });
-      }
-      return tasks;
-    },
-
     /** The newest lines of the audit trail, oldest first. */
     async readAudit(count: number): Promise<AuditEntry[]> {
       const lines = await answered(redis.xrevrange(keys.audit, '+', '-', 'COUNT', String(count)));
@@ -318,36 +250,8 @@ export function createChangeStore(
         lines.toReversed().map(([, fields]) => fields[1]!),
       );
     },
-
-    /** Tasks that were taken out of the way, oldest first. */
-    parked: (): Promise<string[]> => answered(redis.zrange(keys.parked, '0', '-1')),
-
-    /** Puts a parked task back among the due ones. Says whether it was there. */
-    async replay(task: string, now: number): Promise<boolean> {
-      const replayed = await answered(
-        redis.eval(REPLAY, 2, keys.parked, keys.due, task, String(now)),
-      );
-      return replayed === 1;
-    },
   };
 }
-
-/** Under a lost lease it does nothing: somebody else is at it. */
-const PARK = `
-local lease = redis.call('HGET', KEYS[2], ARGV[1])
-if not lease or string.match(lease, '^%d+') ~= ARGV[2] then return 0 end
-redis.call('ZREM', KEYS[1], ARGV[1])
-redis.call('HDEL', KEYS[2], ARGV[1])
-redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
-return 1`;
-
-const REPLAY = `
-if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
-redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
-return 1`;
-
-const withKeepUntil = (until: number | undefined) =>
-  until === undefined ? {} : { keepUntil: String(until) };
 
 /** The index outlives all it points to: the longest undo window is 30 days. */
 function keepUserUntil(step: Step): number | undefined {

@@ -1,0 +1,16 @@
+/** Every key of the store. All of a tenant's share one hash tag, so that all works on Redis Cluster. */
+import type { Sealer } from '../seal.ts';
+
+export type Keys = ReturnType<typeof keysOf>;
+
+export const keysOf = (prefix: string, sealer: Sealer) => ({
+  due: `${prefix}:due`,
+  leases: `${prefix}:leases`,
+  epoch: `${prefix}:epoch`,
+  parked: `${prefix}:parked`,
+  /** The channel that tells which changes moved. */
+  changed: `${prefix}:changed`,
+  audit: `${prefix}:audit`,
+  change: (id: string) => `${prefix}:change:${id}`,
+  user: (sub: string) => `${prefix}:user:${sealer.fingerprint(sub, 'user')}`,
+});
