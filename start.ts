@@ -1,12 +1,14 @@
 /** Both doors in one process, for small installations (`npm start`). */
 import { readBothConfigs } from './src/config.ts';
 import { closeOnExit, exitOnBadConfig } from './src/exit.ts';
+import { createMetrics } from './src/metrics.ts';
 import { startApi } from './src/start.ts';
 import { startWorkers } from './workers/start.ts';
 
 const config = exitOnBadConfig(() => readBothConfigs());
-const workers = await startWorkers(config.workers);
-const api = await startApi(config.api);
+const metrics = createMetrics({ process: true });
+const workers = await startWorkers(config.workers, { metrics });
+const api = await startApi(config.api, { metrics });
 closeOnExit(
   config.api.shutdownGraceMs,
   async () => {

@@ -1,9 +1,11 @@
 /** After a write: one log line per transition, and the alarm for what became due. */
 import type { Deps } from './deps.ts';
+import { countTransitions } from './metrics.ts';
 import type { Decided } from './store/changes.ts';
 
 export function announce(deps: Deps, decided: Decided, requestId?: string): void {
   if (!('change' in decided)) return;
+  countTransitions(deps.metrics, decided.transitions);
   for (const { change } of decided.transitions) {
     const reason = change.reason ? { reason: change.reason } : {};
     deps.log.info({

@@ -59,7 +59,7 @@ export async function buildApp(deps: ApiDeps, readiness: Readiness): Promise<App
   app.addHook('onSend', async (_req, reply) => {
     if (readiness.check() === 'draining') reply.header('connection', 'close');
   });
-  registerRequestLog(app);
+  registerRequestLog(app, deps.metrics);
   registerProblemDetails(app, deps);
   registerSecurityHeaders(app, deps.config);
   registerAuthentication(app, deps);

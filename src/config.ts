@@ -97,6 +97,8 @@ const api = z.object({
   APP_LINKS_ANDROID: androidApps.prefault(''),
   OLD_MAILBOX_WAIT: duration('0s', '30d').prefault('0s'),
   DRAIN_DELAY: duration('0s', '1m').prefault('3s'),
+  METRICS_HOST: z.string().default('127.0.0.1'),
+  METRICS_PORT: integer(0, 65_535).optional(),
 });
 
 const workers = z.object({
@@ -208,6 +210,9 @@ const apiConfig = (s: Api) =>
     oldMailboxWaitMs: s.OLD_MAILBOX_WAIT,
     /** How long a load balancer may take to see that this process is not ready any more. */
     drainDelayMs: Math.min(s.DRAIN_DELAY, s.SHUTDOWN_GRACE / 2),
+    /** Off unless asked for: the measures are not the internet's business. */
+    metrics:
+      s.METRICS_PORT === undefined ? undefined : { host: s.METRICS_HOST, port: s.METRICS_PORT },
   }) as const;
 
 const workerConfig = (s: Workers) => {
@@ -230,8 +235,7 @@ const workerConfig = (s: Workers) => {
     webhookSecrets: s.WEBHOOK_SECRETS ?? [],
     webhookIncludesAddresses: s.WEBHOOK_INCLUDE_ADDRESSES,
     ...(s.PASSWORD_RESET_URL ? { passwordResetUrl: s.PASSWORD_RESET_URL.href } : {}),
-    workerHost: s.WORKER_HOST,
-    workerPort: s.WORKER_PORT,
+    operators: { host: s.WORKER_HOST, port: s.WORKER_PORT },
     taskLeaseMs: s.TASK_LEASE,
   } as const;
 };

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { DestinationStream, Logger } from 'pino';
 import type { Config } from './config.ts';
 import { createReached, type Reached } from './crash-points.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 import { openAlarm, type Alarm } from './queues.ts';
 import { createSealer, type Sealer } from './seal.ts';
 import { createChangeStore, type ChangeStore } from './store/changes.ts';
@@ -26,10 +27,13 @@ export type Deps<C extends Config = Config> = {
   transitions: Transitions;
   alarm: Alarm;
   reached: Reached;
+  metrics: Metrics;
 };
 
-/** What a host may put in place of the process's own: a clock, a source of randomness, a log sink. */
-export type Ambient = Partial<Pick<Deps, 'now' | 'random'>> & { logTo?: DestinationStream };
+/** What a host may put in place of the process's own: a clock, randomness, measures, a log sink. */
+export type Ambient = Partial<Pick<Deps, 'now' | 'random' | 'metrics'>> & {
+  logTo?: DestinationStream;
+};
 
 /** Opens the connections and builds what stands on them. Redis may still be away. */
 export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambient = {}): Deps<C> {
@@ -57,6 +61,7 @@ export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambi
     ),
     alarm: openAlarm(redis, prefix, log),
     reached: createReached(config.crashAt, random),
+    metrics: ambient.metrics ?? createMetrics(),
   };
 }
 

@@ -1,10 +1,11 @@
 /** Entry of the API process. */
 import { readApiConfig } from './config.ts';
 import { closeOnExit, exitOnBadConfig } from './exit.ts';
+import { createMetrics } from './metrics.ts';
 import { startApi } from './start.ts';
 
 const config = exitOnBadConfig(() => readApiConfig());
-const api = await startApi(config);
+const api = await startApi(config, { metrics: createMetrics({ process: true }) });
 closeOnExit(config.shutdownGraceMs, () => api.close(), {
   drain: () => api.drain(),
   drainDelayMs: config.drainDelayMs,

@@ -5,6 +5,7 @@ import { weakenings, type ApiConfig } from './config.ts';
 import { closeDeps, openDeps, untilRedisReady, type Ambient } from './deps.ts';
 import { createLog } from './log.ts';
 import { exitOnVolatileRedis } from './exit.ts';
+import { openOperatorsPort } from './operators-port.ts';
 import { createReadiness } from './readiness.ts';
 
 export type Running = { url: string; drain(): void; close(): Promise<void> };
@@ -16,6 +17,7 @@ export async function startApi(config: ApiConfig, ambient: Ambient = {}): Promis
   const deps = withLimits(openDeps(config, log, ambient));
   const readiness = createReadiness(deps.redis);
   const app = await buildApp(deps, readiness);
+  const operators = config.metrics && (await openOperatorsPort(deps, readiness, config.metrics));
   const url = await app.listen({ host: config.host, port: config.port });
   log.info({ event: 'api.listening', url });
   untilRedisReady(deps).then(() => readiness.started(), exitOnVolatileRedis(log));
@@ -25,6 +27,7 @@ export async function startApi(config: ApiConfig, ambient: Ambient = {}): Promis
     async close() {
       readiness.drain();
       await app.close();
+      operators?.close();
       await closeDeps(deps);
       log.info({ event: 'api.closed' });
     },

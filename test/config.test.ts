@@ -312,7 +312,7 @@ describe('defaults', () => {
       managementAudience: 'https://acme.eu.auth0.com/api/v2/',
       callsPerSecond: 2,
       commitDeadlineMs: 72 * 3_600_000,
-      workerPort: 9464,
+      operators: { host: '127.0.0.1', port: 9464 },
       allowInsecureSmtp: false,
       brand: { name: 'change.acme.example' },
     });

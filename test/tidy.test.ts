@@ -117,7 +117,7 @@ describe('who may know whom', () => {
 
   test('each outside system is spoken to in one place', () => {
     const homes: Record<string, string[]> = {
-      bullmq: ['src/queues.ts', 'workers/start.ts', 'workers/outcome.ts'],
+      bullmq: ['src/queues.ts', 'workers/start.ts', 'workers/run-task.ts'],
       // The budget's script is declared where it is used.
       ioredis: ['src/store', 'workers/auth0/tenant-budget.ts'],
       'rate-limiter-flexible': ['src/store/limits.ts'],

@@ -1,8 +1,9 @@
 /** Entry of the worker process. */
 import { readWorkerConfig } from '../src/config.ts';
 import { closeOnExit, exitOnBadConfig } from '../src/exit.ts';
+import { createMetrics } from '../src/metrics.ts';
 import { startWorkers } from './start.ts';
 
 const config = exitOnBadConfig(() => readWorkerConfig());
-const workers = await startWorkers(config);
+const workers = await startWorkers(config, { metrics: createMetrics({ process: true }) });
 closeOnExit(config.shutdownGraceMs, () => workers.close());

@@ -5,16 +5,17 @@ import { closeDeps, openDeps, untilRedisReady, type Ambient } from '../src/deps.
 import { exitOnVolatileRedis } from '../src/exit.ts';
 import { createLog, describeError } from '../src/log.ts';
 import type { QueueName, WakeUp } from '../src/queues.ts';
+import { openOperatorsPort } from '../src/operators-port.ts';
 import { createReadiness } from '../src/readiness.ts';
 import { openRedis, StoreUnavailable } from '../src/store/redis.ts';
 import { commit } from './commit.ts';
 import { expire } from './expire.ts';
-import { serveHealth } from './health.ts';
 import { invite } from './invite.ts';
 import { sharesOf } from './lease.ts';
-import { runTask, type Processor } from './outcome.ts';
+import type { Processor } from './outcome.ts';
 import { startReconciler } from './reconcile.ts';
 import { revoke } from './revoke.ts';
+import { runTask } from './run-task.ts';
 import { sendEvent } from './send-event.ts';
 import { sendMail } from './send-mail.ts';
 import { undo } from './undo.ts';
@@ -47,7 +48,7 @@ export async function startWorkers(
   for (const weakening of weakenings(config)) log.warn({ event: 'config.weakened', weakening });
   const deps = withOutsideWorld(openDeps(config, log, ambient));
   const readiness = createReadiness(deps.redis);
-  const health = await serveHealth(config, readiness);
+  const operators = await openOperatorsPort(deps, readiness, config.operators);
   const blocking = openRedis(config, 'blocking', log);
   const { jobLockMs, stalledCheckMs } = sharesOf(config);
   let workers: Worker<WakeUp>[] = [];
@@ -94,7 +95,7 @@ export async function startWorkers(
   untilRedisReady(deps).then(() => (closing ? undefined : start()), exitOnVolatileRedis(log));
 
   return {
-    url: health.url,
+    url: operators.url,
     deps,
     drain: readiness.drain,
     async close() {
@@ -104,7 +105,7 @@ export async function startWorkers(
       await closeWorkers(workers, config.shutdownGraceMs / 2);
       deps.mailer.close();
       blocking.disconnect();
-      await health.close();
+      operators.close();
       await closeDeps(deps);
       log.info({ event: 'workers.closed' });
     },

@@ -1,14 +1,14 @@
-/** One line per request: the route as written in the code, never the URL as sent. */
+/** One line and one measure per request: the route as written in the code, never the URL as sent. */
 import type { App } from '../api-deps.ts';
+import type { Metrics } from '../metrics.ts';
 
-export function registerRequestLog(app: App): void {
+export function registerRequestLog(app: App, { requests }: Metrics): void {
   app.addHook('onResponse', async (request, reply) => {
-    request.log.info({
-      event: 'request.done',
-      method: request.method,
-      route: request.routeOptions.url ?? 'unknown',
-      status: reply.statusCode,
-      ms: Math.round(reply.elapsedTime * 10) / 10,
-    });
+    const { method } = request;
+    const route = request.routeOptions.url ?? 'unknown';
+    const status = reply.statusCode;
+    const ms = Math.round(reply.elapsedTime * 10) / 10;
+    request.log.info({ event: 'request.done', method, route, status, ms });
+    requests.observe({ method, route, status }, reply.elapsedTime / 1000);
   });
 }

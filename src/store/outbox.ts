@@ -60,6 +60,18 @@ export function createOutbox(redis: RedisClient, keys: Keys) {
       return tasks;
     },
 
+    /** How many due tasks nobody has taken, for how long the oldest has waited, and how many are parked. */
+    async backlog(now: number): Promise<{ overdue: number; oldestMs: number; parked: number }> {
+      const [overdue, oldest, parked] = await answered(
+        Promise.all([
+          redis.zcount(keys.due, '-inf', now),
+          redis.zrange(keys.due, '0', '0', 'WITHSCORES'),
+          redis.zcard(keys.parked),
+        ]),
+      );
+      return { overdue, oldestMs: Math.max(0, now - Number(oldest[1] ?? now)), parked };
+    },
+
     /** Tasks that were taken out of the way, oldest first. */
     parked: (): Promise<string[]> => answered(redis.zrange(keys.parked, '0', '-1')),
 

@@ -37,6 +37,18 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
   const budget = createTenantBudget(deps);
   const { callMs } = sharesOf(config);
 
+  const timed = async (method: string, send: () => Promise<Response>): Promise<Response> => {
+    const end = deps.metrics.tenantCalls.startTimer({ method });
+    let status = 'none';
+    try {
+      const response = await send();
+      status = String(response.status);
+      return response;
+    } finally {
+      end({ status });
+    }
+  };
+
   const clientFor = (token: ManagementToken, { sendBefore }: CallOptions) =>
     new UsersClient({
       baseUrl: `${config.auth0Url}/api/v2`,
@@ -45,7 +57,7 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
       async fetch(input, init) {
         // The last look before the bytes leave: a process that was asleep must not write now.
         if (sendBefore !== undefined && now() >= sendBefore) throw new SentTooLate();
-        const response = await fetchWhole(input, init, callMs);
+        const response = await timed(init?.method ?? 'GET', () => fetchWhole(input, init, callMs));
         await budget.learn(response.status, response.headers);
         return response;
       },
