@@ -85,6 +85,7 @@ const api = z.object({
   MAX_AUTH_AGE: integer(0, 86_400).prefault('300'),
   AUTH_TIME_CLAIM: z.string().min(1).default('https://readdress/auth_time'),
   AMR_CLAIM: z.string().min(1).default('https://readdress/amr'),
+  DPOP: z.enum(['off', 'allowed', 'required'], 'write off, allowed or required').default('off'),
   CORS_ORIGINS: urls.prefault(''),
   RETURN_URLS: urls.prefault(''),
   TRUST_PROXY: proxies.prefault(''),
@@ -197,6 +198,8 @@ const apiConfig = (s: Api) =>
     maxAuthAgeS: s.MAX_AUTH_AGE,
     authTimeClaim: s.AUTH_TIME_CLAIM,
     amrClaim: s.AMR_CLAIM,
+    /** Tokens bound to a key of the app (RFC 9449): not taken, taken too, or the only ones. */
+    dpop: s.DPOP,
     /** Addresses under .test and the like can only exist where everything is on one machine. */
     allowReservedDomains: isLoopback(s.PUBLIC_URL.hostname),
     corsOrigins: s.CORS_ORIGINS.map((origin) => new URL(origin).origin),

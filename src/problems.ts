@@ -39,12 +39,22 @@ export const PROBLEMS = {
   'missing-token': {
     status: 401,
     title: 'An access token is required',
-    detail: 'Send the access token as `Authorization: Bearer …`.',
+    detail: 'Send it in the Authorization header, by a scheme that WWW-Authenticate names.',
   },
   'invalid-token': {
     status: 401,
     title: 'The access token is not valid',
     detail: 'It is malformed, expired, or not meant for this API and its users.',
+  },
+  'invalid-dpop-proof': {
+    status: 401,
+    title: 'The DPoP proof is not valid',
+    detail: 'Send one fresh proof per request, by the key that the token is bound to (RFC 9449).',
+  },
+  'use-dpop-nonce': {
+    status: 401,
+    title: 'A DPoP nonce is required',
+    detail: 'The clock here differs: repeat it with the nonce in DPoP-Nonce (RFC 9449 §9).',
   },
   'insufficient-user-authentication': {
     status: 401,

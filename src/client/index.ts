@@ -75,6 +75,8 @@ export type ErrorCode =
   | 'invalid-code'
   | 'missing-token'
   | 'invalid-token'
+  | 'invalid-dpop-proof'
+  | 'use-dpop-nonce'
   | 'insufficient-user-authentication'
   | 'insufficient-scope'
   | 'unsupported-identity'

@@ -1,7 +1,7 @@
 /**
  * Who is asking: Auth0 access tokens by @fastify/jwt and get-jwks, under guards that these two
  * leave to us: fixed issuers, no request to an address taken from a token, a time limit and a
- * cooldown on key look-ups, and 401 for every bad token (RFC 6750, RFC 8725, RFC 9470).
+ * cooldown on key look-ups, and 401 for every bad token (RFC 6750, RFC 8725, RFC 9449, RFC 9470).
  */
 import jwt, { type TokenOrHeader } from '@fastify/jwt';
 import type { App } from '../api-deps.ts';
@@ -10,7 +10,8 @@ import type { ApiConfig } from '../config.ts';
 import type { Deps } from '../deps.ts';
 import type { Side } from '../domain/email-change.ts';
 import { Problem } from '../problems.ts';
-import { bearerChallenge as challenge } from './bearer-challenge.ts';
+import { createChallenge, schemeOf, SCHEMES, type Challenge } from './challenge.ts';
+import { createProofCheck, type ProofRefusal } from './dpop.ts';
 import { createKeyLookup } from './signing-keys.ts';
 
 /** The claims that decide something. Everything else in a token is ignored. */
@@ -34,7 +35,7 @@ declare module '@fastify/jwt' {
 }
 
 const MAX_TOKEN_CHARS = 8192;
-const BEARER = /^bearer +([\w-]+\.[\w-]+\.[\w-]+)$/i;
+const CREDENTIALS = /^(?:bearer|dpop) +([\w-]+\.[\w-]+\.[\w-]+)$/i;
 /** `auth0|…`, `google-oauth2|…`; never `client@clients` or `anon@…`. */
 const USER_SUB = /^[^@|]{1,64}\|.{1,190}$/u;
 const CLOCK_TOLERANCE_MS = 5000;
@@ -52,7 +53,7 @@ export function registerAuthentication(app: App, deps: Deps<ApiConfig>): void {
       clockTolerance: CLOCK_TOLERANCE_MS,
       requiredClaims: ['iss', 'sub', 'aud', 'exp', 'iat'],
       // Theirs calls two spaces a 400.
-      extractToken: ({ headers }) => BEARER.exec(headers.authorization ?? '')?.[1],
+      extractToken: ({ headers }) => tokenIn(headers.authorization),
       // The verifier and its cache are kept only while jwtVerify is called without options.
       cache: 1000,
       cacheTTL: 60_000,
@@ -60,36 +61,56 @@ export function registerAuthentication(app: App, deps: Deps<ApiConfig>): void {
   });
 }
 
-/** @throws {Problem} missing-token, invalid-token, insufficient-scope, unavailable */
-export const authenticate = ({ config, now }: Deps<ApiConfig>) => {
+const tokenIn = (header = ''): string | undefined => CREDENTIALS.exec(header)?.[1];
+
+/**
+ * @throws {Problem} missing-token, invalid-token, invalid-dpop-proof, use-dpop-nonce,
+ * insufficient-scope, unavailable
+ */
+export const authenticate = (deps: Deps<ApiConfig>) => {
+  const { config, now } = deps;
+  const challenge = createChallenge(config.dpop);
+  const checkProof = createProofCheck(deps);
   return async (request: FastifyRequest): Promise<void> => {
     const header = request.headers.authorization;
-    if (header === undefined) throw challenge('missing-token');
-    if (header.length > MAX_TOKEN_CHARS || !BEARER.test(header)) throw challenge('invalid-token');
-    const claims = await verified(request);
-    if (!isUser(claims) || !isIssued(claims, now())) throw challenge('invalid-token');
+    if (header === undefined) throw challenge(request, 'missing-token');
+    const token = header.length > MAX_TOKEN_CHARS ? undefined : tokenIn(header);
+    const scheme = schemeOf(request);
+    if (token === undefined || !scheme || !SCHEMES[config.dpop].includes(scheme))
+      throw challenge(request, 'invalid-token');
+    const claims = await verified(request, challenge);
+    if (!isUser(claims) || !isIssued(claims, now())) throw challenge(request, 'invalid-token');
+    // A token that is bound to a key counts for nothing without it (RFC 9449 §7.2).
+    const unproven: ProofRefusal | undefined =
+      scheme === 'DPoP'
+        ? await checkProof(request, token, claims.cnf)
+        : claims.cnf === undefined
+          ? undefined
+          : { code: 'invalid-token' };
+    if (unproven) throw challenge(request, unproven.code, unproven);
     if (!scopesOf(claims).includes(config.requiredScope))
-      throw challenge('insufficient-scope', `scope="${config.requiredScope}"`);
+      throw challenge(request, 'insufficient-scope', {
+        parameter: `scope="${config.requiredScope}"`,
+      });
   };
 };
 
-async function verified(request: FastifyRequest): Promise<AccessClaims> {
+async function verified(request: FastifyRequest, challenge: Challenge): Promise<AccessClaims> {
   try {
     return await request.jwtVerify<AccessClaims>();
   } catch (error) {
-    if (error instanceof Problem) throw error;
+    if (error instanceof Problem && error.code === 'unavailable') throw error;
     // fast-jwt and @fastify/jwt give some bad tokens a 400 or 500 of their own.
-    throw challenge('invalid-token', undefined, error);
+    throw challenge(request, 'invalid-token', { cause: error });
   }
 }
 
-/** A person, holding the token as a plain bearer: not a machine, an agent, or a bound token. */
+/** A person: not a machine or an agent. */
 const isUser = (claims: AccessClaims): boolean =>
   typeof claims.sub === 'string' &&
   USER_SUB.test(claims.sub) &&
   claims.gty !== 'client-credentials' &&
-  claims.act === undefined &&
-  claims.cnf === undefined;
+  claims.act === undefined;
 
 /** A future time beyond this many seconds is no evidence of anything. */
 const FUTURE_S = 60;
@@ -108,7 +129,8 @@ const scopesOf = ({ scope, permissions }: AccessClaims): unknown[] => [
  * @throws {Problem} insufficient-user-authentication
  */
 export const requireFreshLogin = (deps: Deps<ApiConfig>) => {
-  const { maxAuthAgeS, authTimeClaim } = deps.config;
+  const { maxAuthAgeS, authTimeClaim, dpop } = deps.config;
+  const challenge = createChallenge(dpop);
   return async (request: FastifyRequest): Promise<void> => {
     if (maxAuthAgeS === 0) return;
     const authTime = request.user[authTimeClaim] ?? request.user['auth_time'];
@@ -116,7 +138,9 @@ export const requireFreshLogin = (deps: Deps<ApiConfig>) => {
       ? Math.floor(deps.now() / 1000) - Number(authTime)
       : Infinity;
     if (ageS <= maxAuthAgeS && ageS >= -FUTURE_S) return;
-    throw challenge('insufficient-user-authentication', `max_age="${maxAuthAgeS}"`);
+    throw challenge(request, 'insufficient-user-authentication', {
+      parameter: `max_age="${maxAuthAgeS}"`,
+    });
   };
 };
 

@@ -5,6 +5,15 @@ import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import type { App } from '../api-deps.ts';
 import type { ApiConfig } from '../config.ts';
 
+/** OpenAPI's oauth2 knows bearer tokens only, so the rest is said in words. */
+const SENT_AS: Record<ApiConfig['dpop'], string> = {
+  off: 'Sent as `Authorization: Bearer`.',
+  allowed:
+    'Sent as `Authorization: Bearer`, or, bound to a key, as `Authorization: DPoP` with a proof in the `DPoP` header (RFC 9449).',
+  required:
+    'Sent as `Authorization: DPoP`, bound to a key, with a proof in the `DPoP` header (RFC 9449).',
+};
+
 export async function registerOpenapi(app: App, config: ApiConfig): Promise<void> {
   await app.register(swagger, {
     openapi: {
@@ -20,6 +29,7 @@ export async function registerOpenapi(app: App, config: ApiConfig): Promise<void
         securitySchemes: {
           accessToken: {
             type: 'oauth2',
+            description: SENT_AS[config.dpop],
             flows: {
               authorizationCode: {
                 authorizationUrl: `${config.auth0Url}/authorize`,

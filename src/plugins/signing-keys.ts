@@ -9,7 +9,6 @@ import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import type { TokenOrHeader } from '@fastify/jwt';
 import buildGetJwks from 'get-jwks';
 import { Problem } from '../problems.ts';
-import { bearerChallenge } from './bearer-challenge.ts';
 
 /** How long a key is used before the tenant is asked whether it still stands. */
 const KEY_TTL_MS = 300_000;
@@ -34,7 +33,7 @@ export function createKeyLookup(issuers: readonly string[], now: () => number) {
     const lookup = typeof issuer === 'string' ? byIssuer.get(issuer) : undefined;
     const kid = header?.['kid'];
     if (!lookup || header?.['alg'] !== 'RS256' || typeof kid !== 'string' || !KID.test(kid))
-      throw bearerChallenge('invalid-token');
+      throw new Problem('invalid-token');
     return lookup(kid);
   };
 }
@@ -66,7 +65,7 @@ function lookupOf(issuer: string, now: () => number): (kid: string) => Promise<s
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'JWK_NOT_FOUND') {
         known.delete(kid);
-        throw bearerChallenge('invalid-token');
+        throw new Problem('invalid-token');
       }
       const last = known.get(kid);
       if (!last?.pem || now() > last.provenAt + LAST_GOOD_MS) {
@@ -79,7 +78,7 @@ function lookupOf(issuer: string, now: () => number): (kid: string) => Promise<s
   };
 
   const askIfListed = async (kid: string): Promise<string> => {
-    if (!known.has(kid) && !(await isListed(kid))) throw bearerChallenge('invalid-token');
+    if (!known.has(kid) && !(await isListed(kid))) throw new Problem('invalid-token');
     return ask(kid);
   };
 

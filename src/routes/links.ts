@@ -109,9 +109,11 @@ export async function useLink(
 ): Promise<EmailChange> {
   const { change } = await findByToken(deps, token);
   deps.reached('click.read');
+  let latest = change;
   const decided = await deps.changes.decide(
     change.id,
     (recorded) => {
+      latest = recorded;
       // Asked of the record that is decided on: a resend meanwhile has replaced the token.
       if (purposeOf(token, recorded) !== purpose) throw invalidLink();
       return RULES[purpose](recorded, deps.now());
@@ -125,7 +127,7 @@ export async function useLink(
     return decided.change;
   }
   // Too late to cancel is an outcome like any other; the page says how to undo.
-  if (decided.verdict.refusal.code === 'already-committed') return change;
+  if (decided.verdict.refusal.code === 'already-committed') return latest;
   throw refusalProblem(decided.verdict.refusal, deps.now());
 }
 
