@@ -10,7 +10,6 @@ import {
   isOpen,
   PURPOSES,
   requestUndo,
-  undoUnderWay,
   type EmailChange,
   type Purpose,
   type Verdict,
@@ -19,7 +18,7 @@ import { changeIdOf, purposeOf } from '../links.ts';
 import { causeOf } from '../plugins/cause.ts';
 import { limitPerIp } from '../plugins/rate-limit.ts';
 import { Problem, refusalProblem } from '../problems.ts';
-import { StoreUnavailable } from '../store/redis.ts';
+import { createSettling, isUnderWay } from './settling.ts';
 import { inspectionSchema, outcomeOf, outcomeSchema, problemSchema } from './views.ts';
 
 // No length of its own: what is too long is a wrong token like any other, and the body is bounded.
@@ -28,8 +27,7 @@ const responses = { 200: outcomeSchema, 202: outcomeSchema, '4xx': problemSchema
 
 export function registerLinks(app: App, deps: ApiDeps): void {
   const { limits, now } = deps;
-  const closing = new AbortController();
-  app.addHook('preClose', async () => closing.abort());
+  const untilSettled = createSettling(app, deps);
   const guarded = { onRequest: limitPerIp(limits.link, 'link') };
 
   app.post(
@@ -66,7 +64,7 @@ export function registerLinks(app: App, deps: ApiDeps): void {
         const change = await useLink(deps, req, purpose, req.body.token);
         const waitMs = preferredWaitMs(req.headers['prefer']);
         if (waitMs === 0) return reply.status(202).send(outcomeOf(change, now()));
-        const outcome = await untilSettled(deps, change, waitMs, closing.signal);
+        const outcome = await untilSettled(change, waitMs);
         reply.header('preference-applied', `wait=${waitMs / 1000}`);
         return reply
           .status(isOpen(outcome) || isUnderWay(outcome) ? 202 : 200)
@@ -139,42 +137,3 @@ function preferredWaitMs(prefer: string | string[] | undefined): number {
   const [, seconds] = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,4})"?/i.exec(String(prefer ?? '')) ?? [];
   return seconds === undefined ? 0 : Math.min(Number(seconds), MAX_WAIT_S) * 1000;
 }
-
-/** The workers are at it; the outcome is a matter of time. */
-const isUnderWay = (change: EmailChange): boolean =>
-  change.status === 'confirmed' || undoUnderWay(change);
-
-/** What is recorded when the work is done, the time is up, or the process closes. */
-async function untilSettled(
-  deps: ApiDeps,
-  change: EmailChange,
-  waitMs: number,
-  closing: AbortSignal,
-): Promise<EmailChange> {
-  const deadline = deps.now() + waitMs;
-  let latest = change;
-  while (isUnderWay(latest) && deps.now() < deadline && !closing.aborted) {
-    await nextWrite(deps, change.id, Math.min(deadline - deps.now(), 1000), closing);
-    try {
-      latest = (await deps.changes.findChange(change.id))?.value ?? latest;
-    } catch (error) {
-      // The click is recorded: that Redis is away now must not look as if it were not.
-      if (!(error instanceof StoreUnavailable)) throw error;
-    }
-  }
-  return latest;
-}
-
-/** Resolves with the next write to the change, or after `ms`: a lost message only costs time. */
-const nextWrite = (deps: ApiDeps, id: string, ms: number, closing: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      closing.removeEventListener('abort', done);
-      stop();
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    closing.addEventListener('abort', done);
-    const stop = deps.transitions.listen(id, done);
-  });

@@ -26,6 +26,7 @@ import { limitPerIp } from '../plugins/rate-limit.ts';
 import { expose, Problem, PROBLEMS, type ProblemCode } from '../problems.ts';
 import { SealError } from '../seal.ts';
 import { useLink } from './links.ts';
+import { createSettling } from './settling.ts';
 
 const form = z.strictObject({ token: z.string().max(2000) });
 const linkQuery = z.object({ token: z.string().max(2000).optional() });
@@ -36,6 +37,7 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
   const { config, limits, now } = deps;
   const { brand } = config;
   const html = pageSender(config.publicUrl.startsWith('https:'));
+  const untilSettled = createSettling(app, deps);
 
   await app.register(formbody);
   app.removeContentTypeParser('application/json');
@@ -87,7 +89,8 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
     const { id, purpose, at } = openReceipt(deps, req.query.receipt);
     const found = now() < at + RECEIPT_MS ? await deps.changes.findChange(id) : undefined;
     if (!found) throw new Problem('not-found');
-    const change = found.value;
+    // A commit mostly takes less than a blink: then nobody has to read "processing" first.
+    const change = await untilSettled(found.value, BLINK_MS);
     const { returnTo } = change;
     const page = renderResultPage({
       purpose,
@@ -123,6 +126,7 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
     );
 }
 
+const BLINK_MS = 1000;
 const PROCESSING: Outcome = { kind: 'processing' };
 
 const PAGE_PROBLEMS: Partial<Record<ProblemCode, LinkProblem>> = {

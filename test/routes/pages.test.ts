@@ -123,6 +123,14 @@ describe('looking', () => {
 });
 
 describe('the button', () => {
+  test('leads straight to the end when the workers are quick, without a page in between', async () => {
+    const world = await startWorld();
+    const user = await newUser(world);
+    const change = await askAndReadMail(world, user, 'new@example.org');
+    const pressed = await press(world, '/confirm', change.confirm);
+    expect(await pressed.heading()).toBe(say('page.outcome.done.title'));
+  });
+
   test('leads to a result page that says in words what is recorded, and back only to an allowed place', async () => {
     const app = 'https://app.example/account';
     const world = await startWorld({ env: { RETURN_URLS: app } });
