@@ -1,4 +1,5 @@
 /** What the demo's pages load: their own files, Auth0's SDK, and our client as it is in the tree. */
+import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { transform } from 'esbuild';
@@ -10,10 +11,16 @@ export interface BrowserModule {
 
 const SDK = '@auth0/auth0-spa-js/dist/auth0-spa-js.production.esm.js';
 
+const CLIENT = new URL('../../src/client/', import.meta.url);
+
 const FILES: Record<string, URL> = {
   '/modules/auth0-spa-js.js': new URL(import.meta.resolve(SDK)),
-  '/modules/readdress/index.js': new URL('../../src/client/index.ts', import.meta.url),
-  '/modules/readdress/element.js': new URL('../../src/client/element.ts', import.meta.url),
+  ...Object.fromEntries(
+    readdirSync(CLIENT).map((name) => [
+      `/modules/readdress/${name.replace(/\.ts$/, '.js')}`,
+      new URL(name, CLIENT),
+    ]),
+  ),
   ...Object.fromEntries(
     ['app.js', 'phone.js', 'app.css', 'phone.css'].map((name) => [
       `/${name}`,

@@ -28,7 +28,7 @@ export async function readPage(path: string, reach: Reach): Promise<Page | undef
   const policy = [
     "default-src 'none'",
     `script-src 'self' 'sha256-${hash}'`,
-    "style-src 'self' 'unsafe-inline'", // The element brings a style sheet along.
+    "style-src 'self'",
     'img-src data:',
     'worker-src blob:', // Where Auth0's SDK keeps the refresh token.
     `connect-src 'self' ${reach.connect.join(' ')}`,

@@ -26,8 +26,7 @@ const auth0 = await createAuth0Client({
 const { resume, failure } = await finishLogin();
 const user = await auth0.getUser();
 
-const client = createEmailChangeClient({ baseUrl: settings.api, getAccessToken });
-let wanted = '';
+const element = new ReaddressChangeEmail();
 
 onClick('sign-in', () => logIn(hint()));
 onClick('sign-out', () => auth0.logout({ logoutParams: { returnTo: home } }));
@@ -62,25 +61,15 @@ async function finishLogin() {
 async function getAccessToken({ maxAge }) {
   if (maxAge === undefined) {
     return auth0.getTokenSilently().catch(async (error) => {
-      await showSignIn('Your session has ended. Please sign in again.');
+      // While a change is open the element knows better what may have become of it.
+      if (!element.change) await showSignIn('Your session has ended. Please sign in again.');
       throw error;
     });
   }
   // The login is too old for this. Once: a tenant without the Action would send us in circles.
   if (resume) throw new Error('Signing in again did not help.');
-  await logIn({ max_age: maxAge, login_hint: user.email }, { resume: wanted });
+  await logIn({ max_age: maxAge, login_hint: user.email }, { resume: element.email });
   return new Promise(() => {}); // The page is left.
-}
-
-function request(asked, more) {
-  wanted = asked.email;
-  return client.request({ ...asked, returnTo: home }, more);
-}
-
-/** What is over is no news after a login. */
-async function openChange(more) {
-  const change = await client.current(more);
-  return change?.status === 'pending' || change?.status === 'confirmed' ? change : undefined;
 }
 
 async function showSignIn(why) {
@@ -102,13 +91,10 @@ async function showAccount() {
   sessionStorage.removeItem(NEW_ADDRESS);
   byId('signed-in').hidden = false;
   showAddress(user.email, user.email_verified);
-  if (resume) {
-    await request({ email: resume }).catch((error) => {
-      byId('problem').textContent = error.message;
-    });
-  }
-  const element = new ReaddressChangeEmail();
-  element.client = { ...client, request, current: openChange };
+  if (resume) await goOn(resume);
+  element.setAttribute('base-url', settings.api);
+  element.setAttribute('return-to', home);
+  element.getAccessToken = getAccessToken;
   element.strings = { signIn: 'Sign in with your new address' };
   element.addEventListener('email-change', ({ detail: change }) => {
     byId('change').dataset.status = change.status;
@@ -120,6 +106,15 @@ async function showAccount() {
   });
   element.addEventListener('sign-in-again', () => void logIn(hint()));
   byId('change').append(element);
+}
+
+/** The user said before the login what to change to. */
+function goOn(email) {
+  const client = createEmailChangeClient({ baseUrl: settings.api, getAccessToken });
+  return client.request({ email, returnTo: home }).catch((error) => {
+    element.email = email;
+    byId('problem').textContent = error.message;
+  });
 }
 
 function showAddress(email, isVerified) {

@@ -1,114 +1,14 @@
 /**
- * The pages behind the mailed links. Rendering is pure; the templates and assets are read once, when
- * this module loads. A page carries no style or script of its own and loads nothing from elsewhere.
+ * The pages behind the mailed links. Rendering is pure. A page carries no style or script of its own
+ * and loads nothing from elsewhere.
  */
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { Liquid } from 'liquidjs';
 import type { Purpose } from '../domain/email-change.ts';
-import { direction, message, type Locale } from '../locales/messages.ts';
-import { readableOn, textOn, type Brand } from '../mail/brand.ts';
+import { message, type Locale } from '../locales/messages.ts';
+import type { Brand } from '../mail/brand.ts';
+import { script } from './assets.ts';
+import { render } from './layout.ts';
 import { isPassing, type Outcome } from './outcome.ts';
-import { scriptWords, wordsFor, type LinkProblem, type Say, type Tone } from './words.ts';
-
-export type { LinkProblem };
-
-const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
-const template = (name: string): string => read(`./templates/${name}.liquid`);
-
-const liquid = new Liquid({
-  outputEscape: 'escape',
-  ownPropertyOnly: true,
-  strictVariables: true,
-  strictFilters: true,
-  parseLimit: 1e6,
-  renderLimit: 2000,
-  memoryLimit: 1e6,
-  templates: { layout: template('layout') },
-});
-const pages = {
-  link: liquid.parse(template('link')),
-  notice: liquid.parse(template('notice')),
-  problems: liquid.parse(template('problems')),
-};
-
-/** What the pages load, by path: the routes serve these as they are. */
-export const ASSETS = {
-  '/assets/link.js': {
-    body: read('./assets/link.js'),
-    type: 'text/javascript; charset=utf-8',
-  },
-  '/assets/pages.css': { body: read('./assets/pages.css'), type: 'text/css; charset=utf-8' },
-} as const satisfies Record<string, { body: string; type: string }>;
-
-/** For every page (CSP level 3). Scripts and styles come from files of ours, never from the page. */
-export const PAGE_CSP = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  "form-action 'self'",
-  "frame-ancestors 'none'",
-  "base-uri 'none'",
-  "object-src 'none'",
-  "require-trusted-types-for 'script'",
-  "trusted-types 'none'",
-].join('; ');
-
-/** A changed asset has a new address, so that no cache hands out a body with another integrity. */
-type Asset = { href: string; integrity: string };
-function assetOf(path: string, body: string): Asset {
-  const digest = createHash('sha384').update(body).digest();
-  return {
-    href: `${path}?v=${digest.toString('hex').slice(0, 8)}`,
-    integrity: `sha384-${digest.toString('base64')}`,
-  };
-}
-const script = assetOf('/assets/link.js', ASSETS['/assets/link.js'].body);
-const sheet = assetOf('/assets/pages.css', ASSETS['/assets/pages.css'].body);
-
-/** The surfaces of pages.css that links and buttons stand on. */
-const LIGHT = '#f4f5f7';
-const DARK = '#1a1e24';
-
-/** `/assets/brand.css`: the operator's colour, and readable colours made from it. */
-export const renderBrandCss = ({ color }: Pick<Brand, 'color'>): string =>
-  `:root{--brand:${color};--on-brand:${textOn(color)};${accents(LIGHT, color)}}
-@media (prefers-color-scheme:dark){:root{${accents(DARK, color)}}}
-`;
-const accents = (surface: string, color: string): string =>
-  `--link:${readableOn(surface, color, 4.5)};--edge:${readableOn(surface, color, 3)}`;
-
-type Scope = {
-  locale: Locale;
-  brand: Brand;
-  title: string;
-  tone?: Tone;
-  refreshSeconds?: number;
-  script?: Asset;
-  wide?: boolean;
-};
-
-/** What the layout needs, whichever page it holds. */
-function render(name: keyof typeof pages, scope: Scope, parts: Record<string, unknown>): string {
-  const { locale, brand, title } = scope;
-  const html: unknown = liquid.renderSync(pages[name], {
-    ...parts,
-    locale,
-    title,
-    dir: direction(locale),
-    documentTitle: message(locale, 'page.title', { title, brand: brand.name }),
-    brand: brand.name,
-    supportUrl: brand.supportUrl ?? null,
-    help: message(locale, 'page.help', { brand: brand.name }),
-    sheets: [sheet, assetOf('/assets/brand.css', renderBrandCss(brand))],
-    script: scope.script ?? null,
-    refreshSeconds: scope.refreshSeconds ?? null,
-    tone: scope.tone ?? '',
-    wide: scope.wide ?? false,
-  });
-  return String(html);
-}
+import { scriptWords, wordsFor, type LinkProblem, type Say } from './words.ts';
 
 /**
  * The page of a link: one button, and no effect before it is pressed. `token` is given when the

@@ -11,17 +11,15 @@ import { maskEmail } from '../domain/email-address.ts';
 import { PURPOSES, type Purpose } from '../domain/email-change.ts';
 import { tokenFromPaste } from '../links.ts';
 import { matchLocale, type Locale } from '../locales/messages.ts';
+import { ASSETS, PAGE_CSP, renderBrandCss } from '../pages/assets.ts';
 import { outcomeOf, type Outcome } from '../pages/outcome.ts';
 import {
-  ASSETS,
-  PAGE_CSP,
-  renderBrandCss,
   renderHomePage,
   renderLinkPage,
   renderProblemsPage,
   renderResultPage,
-  type LinkProblem,
 } from '../pages/render.ts';
+import type { LinkProblem } from '../pages/words.ts';
 import { limitPerIp } from '../plugins/rate-limit.ts';
 import { expose, Problem, PROBLEMS, type ProblemCode } from '../problems.ts';
 import { SealError } from '../seal.ts';

@@ -5,6 +5,15 @@ import { findingsOf } from '../support/axe.ts';
 import { describeInBrowser, picture } from '../support/browser.ts';
 import { ask, button, confirmBy, expectText, NEW, startHost, TOLERATED } from '../client/host.ts';
 import {
+  askFor,
+  CHANGED,
+  logIn,
+  MAILED,
+  newAddress,
+  startApp,
+  TOLERATED as APP_TOLERATED,
+} from './app.ts';
+import {
   button as pageButton,
   expectHeading,
   OLD,
@@ -56,6 +65,30 @@ describeInBrowser('axe', ({ open }) => {
     await confirmBy(host, 'approve', 'ada@example.com');
     await expectText(page, /is now/);
     await look(page, 'element-committed');
+    expect(seen).toEqual([]);
+  });
+
+  test('the app of the demo, and its phone', async () => {
+    const stage = await startApp();
+    const context = await open({ tolerates: APP_TOLERATED });
+    const app = await stage.visit(context);
+    await look(app, 'spa-signed-out');
+    await app.getByRole('button', { name: 'Sign in' }).click();
+    await logIn(app, OLD);
+    await newAddress(app).waitFor();
+    await look(app, 'spa-account');
+    await askFor(app);
+    await expectText(app, MAILED);
+    await look(app, 'spa-pending');
+    const phone = await stage.phone(context);
+    await phone.getByRole('button', { name: 'Confirm your new email address' }).waitFor();
+    await look(phone, 'phone-mails');
+    await phone.getByRole('button', { name: 'Confirm your new email address' }).click();
+    await phone.getByText(NEW, { exact: true }).waitFor();
+    await look(phone, 'phone-review');
+    await phone.getByRole('button', { name: 'Confirm', exact: true }).click();
+    await expectText(app, CHANGED);
+    await look(app, 'spa-committed');
     expect(seen).toEqual([]);
   });
 

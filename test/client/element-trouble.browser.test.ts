@@ -185,10 +185,12 @@ describeInBrowser('the element in trouble', ({ open }) => {
   test('a session that ends before the outcome was seen is told for what it is', async () => {
     const host = await startHost();
     const page = await host.open(await tab(/status of 4|ERR_FAILED/));
+    await page.clock.install();
     await page.route('**/events', (route) => route.abort());
     await ask(page);
     await expectText(page, MAILED);
     host.token = async () => SESSION_ENDED;
+    await page.clock.runFor(5000);
     await expectText(
       page,
       `Your session has ended. If you confirmed the change, sign in with ${NEW}.`,
@@ -217,6 +219,45 @@ describeInBrowser('the element in trouble', ({ open }) => {
     await page.clock.runFor(11_000);
     await expectText(page, /is now/);
     expect(await page.evaluate(SAID)).not.toContain('Please sign in again to go on.');
+  });
+
+  test('when following is refused it says so, tries again, and takes it back when it works', async () => {
+    const host = await startHost();
+    const page = await host.open(await tab());
+    await page.clock.install();
+    await page.route('**/v1/email-changes/*', (route) =>
+      route.fulfill({
+        status: 403,
+        contentType: 'application/problem+json',
+        headers: { 'access-control-allow-origin': host.url },
+        body: '{"code":"insufficient-scope"}',
+      }),
+    );
+    await ask(page);
+    await expectText(page, 'That did not work. Please try again.');
+    expect(await button(page, 'Cancel').isVisible()).toBe(true);
+    await page.unrouteAll();
+    await page.clock.runFor(11_000);
+    await expectText(page, MAILED);
+    expect(await page.locator('[part=error]:visible').count()).toBe(0);
+    await confirmBy(host, 'confirm');
+    await expectText(page, /is now/);
+  });
+
+  test('an outage while the page opens is no reason to miss what is under way', async () => {
+    const host = await startHost();
+    await host.world.call('POST', '/v1/email-changes', {
+      token: await host.world.token(host.sub),
+      body: { email: NEW },
+    });
+    const page = await tab(/status of 4|ERR_FAILED/);
+    await page.clock.install();
+    await page.route('**/current', (route) => route.abort());
+    await host.open(page);
+    await field(page).waitFor();
+    await page.unrouteAll();
+    await page.clock.runFor(11_000);
+    await expectText(page, MAILED);
   });
 
   test('a login that is too old is renewed once, and the request goes on by itself', async () => {

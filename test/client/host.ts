@@ -2,24 +2,12 @@
  * An app that holds the element, as strict as an app can be: no inline style or script, trusted
  * types, and nothing from anywhere but itself and the service.
  */
-import { build } from 'esbuild';
 import type { Locator, Page } from 'playwright-core';
 import { expect, onTestFinished } from 'vitest';
 import type { InboxMessage } from '../../demo/inbox/messages.ts';
 import { listenOnLoopback } from '../../demo/loopback.ts';
+import { bundle } from './bundle.ts';
 import { startWorld, tokenIn, type World, type WorldOptions } from '../support/world.ts';
-
-let bundled: Promise<string> | undefined;
-/** The element with its client, as an app ships it. */
-export const bundleElement = (): Promise<string> =>
-  (bundled ??= build({
-    entryPoints: [new URL('../../src/client/element.ts', import.meta.url).pathname],
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    target: 'es2022',
-    write: false,
-  }).then(({ outputFiles }) => outputFiles[0]!.text));
 
 const HEAD = `<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -78,7 +66,7 @@ export const OLD = 'ada@example.com';
 export const NEW = 'ada.lovelace@example.org';
 
 export async function startHost(options: WorldOptions & { sub?: string } = {}): Promise<Host> {
-  const element = await bundleElement();
+  const element = await bundle('element');
   const host = { wishes: [], script: APP } as unknown as Host;
   const files: Record<string, () => [type: string, text: string]> = {
     '/element.js': () => ['text/javascript', element],
@@ -116,8 +104,8 @@ export async function startHost(options: WorldOptions & { sub?: string } = {}): 
   host.open = async (page, early) => {
     await page.goto(host.url);
     if (early) return page;
-    // It has asked whether there is a change already.
-    await page.locator('form:has(#email):not(.wait)').first().waitFor({ state: 'attached' });
+    // It has asked whether there is a change already, and keeps the form back no more.
+    await inElement(page, 'Promise.allSettled(root.getAnimations().map((one) => one.finished))');
     return page;
   };
   host.mailed = async (purpose, to = NEW) => {

@@ -6,11 +6,9 @@ import { describe, expect, test } from 'vitest';
 import { PURPOSES, STATUSES } from '../../src/domain/email-change.ts';
 import { LOCALES, message, type Locale } from '../../src/locales/messages.ts';
 import { contrast } from '../../src/mail/brand.ts';
+import { ASSETS, PAGE_CSP, renderBrandCss } from '../../src/pages/assets.ts';
 import type { Outcome } from '../../src/pages/outcome.ts';
 import {
-  ASSETS,
-  PAGE_CSP,
-  renderBrandCss,
   renderErrorPage,
   renderHomePage,
   renderLinkPage,

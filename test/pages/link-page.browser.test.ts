@@ -1,30 +1,14 @@
 /** The link page in a real browser: what a person, a mail scanner and a hostile answer make of it. */
-import { existsSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { expect, onTestFinished, test } from 'vitest';
 import { PURPOSES } from '../../src/domain/email-change.ts';
 import { LOCALES, matchLocale, message } from '../../src/locales/messages.ts';
-import {
-  ASSETS,
-  PAGE_CSP,
-  renderBrandCss,
-  renderLinkPage,
-  renderResultPage,
-} from '../../src/pages/render.ts';
+import { ASSETS, PAGE_CSP, renderBrandCss } from '../../src/pages/assets.ts';
+import { renderLinkPage, renderResultPage } from '../../src/pages/render.ts';
+import { describeInBrowser } from '../support/browser.ts';
 
-const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
-const ARGS = [
-  '--headless=new',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 const TOKEN = 'AbCdEf0123456789-_'.repeat(4).slice(0, 64);
 const OTHER = 'ZyXwVu9876543210_-'.repeat(4).slice(0, 64);
 const brand = { name: 'Acme', color: '#2457d6' };
@@ -104,34 +88,10 @@ async function readBody(req: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-const present = existsSync(executablePath);
-const absent = present ? '' : ` (skipped: no Chromium at ${executablePath}; set CHROMIUM_PATH)`;
-
-describe.skipIf(!present)(`the link page in a browser${absent}`, () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await chromium.launch({ executablePath, args: ARGS });
-  });
-  afterAll(() => browser?.close());
-
+describeInBrowser('the link page in a browser', (windows) => {
   /** A fresh window that fails the test on any complaint of the browser or foreign request. */
-  async function open(options: BrowserContextOptions = {}, tolerated = /^$/): Promise<Page> {
-    const context = await browser.newContext({ locale: 'en-US', ...options });
-    const page = await context.newPage();
-    const complaints: string[] = [];
-    page.on('console', (line) => {
-      if (line.type() !== 'log') complaints.push(line.text());
-    });
-    page.on('pageerror', (error) => complaints.push(String(error)));
-    page.on('request', (request) => {
-      if (new URL(request.url()).hostname !== '127.0.0.1') complaints.push(request.url());
-    });
-    onTestFinished(async () => {
-      await context.close();
-      expect(complaints.filter((line) => !tolerated.test(line))).toEqual([]);
-    });
-    return page;
-  }
+  const open = async (options: BrowserContextOptions = {}, tolerates = /^$/): Promise<Page> =>
+    (await windows.open({ locale: 'en-US', ...options, tolerates })).newPage();
 
   const button = (page: Page) => page.locator('#submit');
   /** The button takes no press in its first half second, in case it was meant for the one before. */

@@ -1,0 +1,75 @@
+/** What the service says of a change and of a link. */
+
+/** Where a change stands. `pending` and `confirmed` are open, all others are final. */
+export type Status =
+  | 'pending'
+  | 'confirmed'
+  | 'committed'
+  | 'undone'
+  | 'superseded'
+  | 'canceled'
+  | 'expired'
+  | 'rejected';
+
+/** Why a change was rejected, or an undo refused. */
+export type Reason =
+  | 'same-email'
+  | 'email-taken'
+  | 'address-drifted'
+  | 'credentials-changed'
+  | 'user-blocked'
+  | 'user-gone'
+  | 'unsupported-identity'
+  | 'undeliverable'
+  | 'deadline-passed'
+  | 'refused-by-auth0';
+
+/** Which mailboxes have to agree: the new address, the current one. */
+export type Side = 'new' | 'current';
+
+/** What a mailed link is for. */
+export type Purpose = 'confirm' | 'approve' | 'cancel' | 'undo';
+
+/** What became of a link. */
+export type Outcome = { status: Status; reason?: Reason; awaiting?: Side[] };
+
+/** One email change. Times are ISO 8601. */
+export type EmailChange = Outcome & {
+  id: string;
+  email: string;
+  requestedAt: string;
+  expiresAt: string;
+  /** A resend before this is refused with `too-many-requests`. */
+  resendAfter: string;
+  mailedAt?: string;
+  confirmedAt?: string;
+  committedAt?: string;
+  undoUntil?: string;
+  /** When the silence of the current mailbox becomes consent. */
+  waivesAt?: string;
+  canceledBy?: 'user' | 'current-mailbox' | 'operator' | 'undo';
+  /** Whether the sessions of the user were ended. */
+  revocation?: 'pending' | 'done' | 'unsupported' | 'failed';
+  /** Auth0 ends the sessions of a user whose address changed: expect a new login. */
+  signInAgain?: true;
+};
+
+/** What a link would do, to show before its button is pressed. Other people's addresses are masked. */
+export type Inspection = Outcome & {
+  purpose: Purpose;
+  email: string;
+  currentEmail?: string;
+  expiresAt: string;
+};
+
+export const isOpen = <C extends Outcome>(change: C | undefined): change is C =>
+  change?.status === 'pending' || change?.status === 'confirmed';
+/** The address was changed, and the session went with it. */
+export const isEnded = (change: Outcome | undefined): boolean =>
+  change?.status === 'committed' || change?.status === 'undone';
+/** How far a change is: it never goes back. */
+export const rank = (change: Outcome): number =>
+  change.status === 'pending' ? 0 : isOpen(change) ? 1 : 2;
+/** Who is not listed is not waited for; a list that is missing waits for all. */
+export const awaits = ({ awaiting }: Outcome, side: Side): boolean =>
+  !awaiting || awaiting.includes(side);

@@ -1,0 +1,158 @@
+/** What the element does: asks for a change, follows it, and keeps what there is to show. */
+import { isEnded, isOpen, rank, type EmailChange } from './email-change.ts';
+import { EmailChangeError, isPassing } from './errors.ts';
+import type { EmailChangeClient } from './index.ts';
+import { STRINGS, type Strings } from './strings.ts';
+import { createView, localeOf, type Act, type Problem, type State } from './view.ts';
+
+const RETRY_MS = 10_000;
+
+/** Events are fired at the host, and its attributes are read, when they matter. */
+export function createFlow(host: HTMLElement) {
+  const state: State = { strings: STRINGS, isLost: false, resendAt: 0 };
+  let client: EmailChangeClient;
+  /** Aborted when the element leaves the document, or is given another service. */
+  let stay = new AbortController();
+  let watching = stay;
+  const view = createView(host.attachShadow({ mode: 'open' }), state, act, () =>
+    fire('sign-in-again'),
+  );
+
+  /** Begins with this client, or goes on with it where the element was taken out. */
+  function start(given: EmailChangeClient): void {
+    stop();
+    client = given;
+    stay = new AbortController();
+    state.problem = undefined;
+    state.isLost = false;
+    view.render();
+    if (state.change) return follow(state.change);
+    const waiting = view.wait();
+    void load().then(() => waiting.cancel());
+  }
+
+  function stop(): void {
+    stay.abort();
+    watching.abort();
+    view.stop();
+  }
+
+  /** Takes up an open change. What is over is no news; what the user did meanwhile counts more. */
+  async function load(): Promise<void> {
+    const { signal } = stay;
+    const change = await client.current({ signal }).catch((error: unknown) => {
+      // An outage at the start is no reason to miss what is under way.
+      if (isPassing(error)) later(signal, load);
+      return undefined;
+    });
+    if (isOpen(change) && !isOpen(state.change) && !state.busy && !signal.aborted) follow(change);
+  }
+
+  function follow(change: EmailChange): void {
+    watching.abort();
+    const { signal } = (watching = new AbortController());
+    show(change);
+    if (!isOpen(change) || !host.isConnected) return;
+    const onChange = (latest: EmailChange): void => {
+      if (signal.aborted) return;
+      state.problem = undefined;
+      show(latest);
+    };
+    client.watch(change.id, onChange, { signal }).then(
+      ({ status }) => (status === 'superseded' ? load() : undefined),
+      (error: EmailChangeError) => {
+        if (signal.aborted) return;
+        if (error.status === 404) state.change = undefined;
+        if (!state.change) return start(client);
+        state.isLost = isSignedOut(error);
+        // Without a status no token could be fetched: an outage of the login, to be sat out.
+        if (error.status && !state.isLost) state.problem = problemOf(error, 'watch');
+        view.render();
+        later(signal, () => state.isLost || follow(change));
+      },
+    );
+  }
+
+  function show(change: EmailChange): void {
+    const before = state.change;
+    const isSame = before?.id === change.id;
+    // Answers may overtake each other.
+    if (isSame && rank(change) < rank(before)) return;
+    state.change = change;
+    state.resendAt = Date.parse(change.resendAfter);
+    const isNews = !isSame || change.status !== before.status;
+    if (isEnded(change)) view.email.value = '';
+    // To be mended, or asked for again.
+    else if (['expired', 'rejected'].includes(change.status)) view.email.value ||= change.email;
+    view.render();
+    if (isNews) fire('email-change');
+  }
+
+  function fire(type: string): void {
+    const detail = state.change;
+    host.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
+  }
+
+  /** One thing at a time; what goes wrong is said in words and changes nothing. */
+  async function act(name: Act): Promise<void> {
+    if (state.busy) return;
+    state.busy = name;
+    state.problem = undefined;
+    view.render();
+    try {
+      await acts[name]();
+    } catch (error) {
+      const problem = problemOf(error, name);
+      if (problem.words === 'commit-in-progress') void load();
+      // When the change is over, that is what there is to say.
+      if (name === 'email' || isOpen(state.change)) state.problem = problem;
+    }
+    state.busy = undefined;
+    view.render();
+  }
+
+  const acts: Record<Act, () => Promise<void>> = {
+    async email() {
+      const email = view.email.value.trim();
+      if (!/.@./.test(email)) throw new EmailChangeError(0, { code: 'invalid-email' });
+      const returnTo = host.getAttribute('return-to');
+      const locale = localeOf(host);
+      follow(
+        await client.request({ email, ...(returnTo && { returnTo }), ...(locale && { locale }) }),
+      );
+    },
+    async code() {
+      const code = view.code.value.replace(/\D/g, '');
+      if (code.length !== 8) throw new EmailChangeError(0, { code: 'invalid-code' });
+      show(await client.confirmByCode(state.change!.id, code));
+      view.code.value = '';
+    },
+    async resend() {
+      show(await client.resend(state.change!.id));
+    },
+    async cancel() {
+      const change = state.change!;
+      await client.cancel(change.id);
+      watching.abort();
+      show({ ...change, status: 'canceled' });
+    },
+  };
+
+  return { state, view, start, stop };
+}
+
+function problemOf(error: unknown, act: Problem['act']): Problem {
+  const { code = 'failed', retryAfterMs } = Object(error) as Partial<EmailChangeError>;
+  const words = isSignedOut(error) ? 'signedOut' : code in STRINGS ? code : 'failed';
+  return { act, words: words as keyof Strings, retryAfterMs };
+}
+
+/** OAuth, and so Auth0's SDKs, name in `error` why there is no token; a failed fetch has no name. */
+function isSignedOut(fault: unknown): boolean {
+  const { status, error } = Object(fault) as { status?: number; error?: unknown };
+  return status === 401 || (typeof error === 'string' && error !== 'timeout');
+}
+
+function later(signal: AbortSignal, work: () => unknown): void {
+  setTimeout(() => signal.aborted || work(), RETRY_MS);
+}
