@@ -4,7 +4,7 @@
  */
 import { createSmtpFaults, type PlacedSmtpFault, type SmtpFault } from './inbox/faults.ts';
 import { createMessages, type InboxMessage, type MessageWish } from './inbox/messages.ts';
-import { startSmtpSink, type DeliveryAttempt } from './inbox/smtp-sink.ts';
+import { startSmtpSink, type DeliveryAttempt, type SmtpLogin } from './inbox/smtp-sink.ts';
 import { createInboxWeb, type InboxWeb } from './inbox/web.ts';
 import { listenOnLoopback, type LoopbackServer } from './loopback.ts';
 
@@ -30,6 +30,10 @@ export interface Inbox {
   clear(): void;
   /** Every delivery that was tried, oldest first, also those that a fault ended. */
   readonly attempts: readonly DeliveryAttempt[];
+  /** From now on a mail is taken only from who logs in like this. */
+  requireLogin(login: SmtpLogin): void;
+  /** Ends the connections there are. */
+  hangUp(): void;
   fault(fault: SmtpFault): PlacedSmtpFault;
   clearFaults(): void;
   /** Ends the listeners and every open socket at once. */
@@ -67,6 +71,8 @@ export async function startInbox(options: InboxOptions = {}): Promise<Inbox> {
       sink.attempts.splice(0);
     },
     attempts: sink.attempts,
+    requireLogin: (login) => sink.requireLogin(login),
+    hangUp: () => sink.hangUp(),
     fault: (fault) => faults.add(fault),
     clearFaults: () => faults.clear(),
     async close() {

@@ -55,8 +55,7 @@ const tenant = await begin(
   () =>
     startTenant({
       port: tenantPort,
-      authTimeClaim: 'https://readdress/auth_time',
-      amrClaim: 'https://readdress/amr',
+      actions: ['login-evidence'],
       spa: { redirectUris: [`${desk}/`], logoutUris: [`${desk}/`], webOrigins: [desk] },
     }),
   (part) => part.close(),

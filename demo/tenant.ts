@@ -3,6 +3,7 @@
  * the Management API that an email change needs, Auth0's error bodies and rate limit, and trouble
  * on demand. The demo runs on it, and the tests drive the service against it.
  */
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { json, oauthError, managementError, type Answer } from './tenant/answers.ts';
 import { createAuthentication } from './tenant/authentication.ts';
@@ -62,6 +63,8 @@ export interface Tenant {
   /** The next key signs from now on; the former one stays trusted until `revokeOldKeys`. */
   rotateKeys(): Promise<void>;
   revokeOldKeys(): void;
+  /** The worker's secret is another one from now on; returns it. */
+  rotateClientSecret(): string;
   /** All management tokens issued so far answer 401. */
   expireManagementTokens(): void;
 
@@ -163,8 +166,7 @@ export async function startTenant(options: TenantOptions = {}): Promise<Tenant> 
     accessTokenTtlSeconds: options.accessTokenTtlSeconds ?? DEFAULTS.accessTokenTtlSeconds,
     managementTokenTtlSeconds:
       options.managementTokenTtlSeconds ?? DEFAULTS.managementTokenTtlSeconds,
-    authTimeClaim: options.authTimeClaim,
-    amrClaim: options.amrClaim,
+    actions: options.actions ?? [],
   };
   const clientCredentials = createClientCredentials({
     issuer,
@@ -305,7 +307,9 @@ export async function startTenant(options: TenantOptions = {}): Promise<Tenant> 
     issuer,
     audience: tokenDeps.audience,
     clientId: worker.clientId,
-    clientSecret: worker.clientSecret,
+    get clientSecret() {
+      return worker.clientSecret;
+    },
     spaClientId: tokenDeps.spaClientId,
 
     configureSpa: (spa) => authentication.configure(spa),
@@ -320,10 +324,14 @@ export async function startTenant(options: TenantOptions = {}): Promise<Tenant> 
     refreshTokens: (userId) => storage.refreshTokens().filter((token) => token.userId === userId),
     verificationMails,
 
-    accessToken: (wish) => Promise.resolve(userAccessToken(tokenDeps, wish)),
+    accessToken: (wish) => userAccessToken(tokenDeps, wish),
     keys,
     rotateKeys: () => keys.rotate(),
     revokeOldKeys: () => keys.revokeOld(),
+    rotateClientSecret() {
+      worker.clientSecret = randomBytes(24).toString('base64url');
+      return worker.clientSecret;
+    },
     expireManagementTokens() {
       for (const token of issuedTokens) expiredTokens.add(token);
       issuedTokens.clear();

@@ -1,4 +1,4 @@
-/** After a write: one log line per transition, and the alarm for what became due. */
+/** After a write: one log line per transition and refused undo, and the alarm for what became due. */
 import type { Deps } from './deps.ts';
 import { countTransitions } from './metrics.ts';
 import type { Decided } from './store/changes.ts';
@@ -14,6 +14,10 @@ export function announce(deps: Deps, decided: Decided, requestId?: string): void
       requestId,
       ...reason,
     });
+  }
+  for (const { change, act } of decided.acts.filter((each) => each.act === 'undo-refused')) {
+    const event = `email_change.${act.replace('-', '_')}`;
+    deps.log.info({ event, change: change.id, requestId, reason: change.undo?.refused });
   }
   const due = decided.tasks.filter((task) => task.at <= deps.now());
   if (due.length > 0) deps.alarm.wake(due, requestId);

@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import type { ApiDeps, App } from './api-deps.ts';
 import { registerAuthentication } from './plugins/authenticate.ts';
 import { registerDrain } from './plugins/drain.ts';
+import { registerJsonBody } from './plugins/json-body.ts';
 import { registerOpenapi } from './plugins/openapi.ts';
 import {
   answerClientError,
@@ -17,6 +18,7 @@ import {
 } from './plugins/problem-details.ts';
 import { registerRequestLog } from './plugins/request-log.ts';
 import { registerSecurityHeaders } from './plugins/security-headers.ts';
+import { registerStrictHttp } from './plugins/strict-http.ts';
 import type { Readiness } from './readiness.ts';
 import { registerEmailChanges } from './routes/email-changes.ts';
 import { registerHealth } from './routes/health.ts';
@@ -27,6 +29,8 @@ import { registerWellKnown } from './routes/well-known.ts';
 
 const BODY_LIMIT_BYTES = 16_384;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** How often Node looks for requests past that time; its own half a minute would be the real limit. */
+const TIMEOUT_CHECK_MS = 1000;
 
 /** Builds the API, ready to listen or to `inject`. Its connections stay the caller's. */
 export async function buildApp(deps: ApiDeps, readiness: Readiness): Promise<App> {
@@ -41,6 +45,13 @@ export async function buildApp(deps: ApiDeps, readiness: Readiness): Promise<App
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: 2 * REQUEST_TIMEOUT_MS,
+    http: {
+      // Node swaps the two when this one is longer, as its default is: bodies would get a minute.
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      // Refused by a hook: Node's own answer has no body.
+      requireHostHeader: false,
+    },
     forceCloseConnections: 'idle',
     exposeHeadRoutes: true,
     // An id of any length is looked up, and unknown like any other; Node bounds the URL.
@@ -62,6 +73,8 @@ export async function buildApp(deps: ApiDeps, readiness: Readiness): Promise<App
   registerRequestLog(app, deps.metrics);
   registerProblemDetails(app, deps);
   registerSecurityHeaders(app, deps.config);
+  registerStrictHttp(app);
+  registerJsonBody(app);
   registerAuthentication(app, deps);
   await registerOpenapi(app, deps.config);
 

@@ -20,6 +20,7 @@ const USAGE = `readdress: what an operator does by hand
   readdress audit [count]      the newest lines of the audit trail, oldest first (default 100)
   readdress parked             tasks that were taken out of the way
   readdress replay <task>|all  puts parked tasks back among the due ones
+  readdress reseal             seals all records anew with the first of SEALING_KEYS
 
 Reads REDIS_URL, SEALING_KEYS, AUTH0_DOMAIN and PUBLIC_URL from the environment.
 `;
@@ -64,6 +65,13 @@ const COMMANDS: Record<string, Command> = {
     for (const task of tasks)
       print({ task, replayed: await deps.changes.replay(task, deps.now()) });
     return 0;
+  },
+  async reseal(deps) {
+    const count = await deps.changes.resealAll(deps.now);
+    print(count);
+    return count.unreadable === 0
+      ? 0
+      : fail('some records were left as they are: keep the old keys');
   },
 };
 

@@ -87,6 +87,11 @@ export const PROBLEMS = {
     title: 'Method not allowed',
     detail: 'The methods that work here are in the Allow header.',
   },
+  'request-timeout': {
+    status: 408,
+    title: 'The request came too slowly',
+    detail: 'It has to be here whole within ten seconds.',
+  },
   'commit-in-progress': {
     status: 409,
     title: 'A confirmed change is being committed',
@@ -190,6 +195,8 @@ const BY_FASTIFY_CODE: Record<string, ProblemCode> = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid-request',
   FST_ERR_BAD_URL: 'invalid-request',
   FST_ERR_VALIDATION: 'invalid-request',
+  // A way out of the folder of /docs.
+  FST_STATIC_FORBIDDEN_PATH: 'not-found',
 };
 
 /** The body that leaves (RFC 9457). `instance` is the request's id in our log. */

@@ -82,7 +82,8 @@ function toJob(task: Due, requestId?: string) {
     opts: {
       // One wake-up per task and due time: ringing again for the same is a no-op, and a lease that
       // ran out moves the due time, so a job that died with its worker blocks nobody.
-      jobId: `${task.change}.${task.name}.${task.at}`,
+      // BullMQ takes no colons there, and refuses all jobs of a batch for the sake of one.
+      jobId: `${task.change}.${task.name}.${task.at}`.replaceAll(':', '.'),
       removeOnComplete: true,
       removeOnFail: true,
       ...(priority ? { priority } : {}),

@@ -1,7 +1,7 @@
 /**
  * Sealing: AES-256-GCM with the name of the place as associated data, so that a stolen dump reveals
- * nothing and a forged or moved record does not open. The first key seals, every key opens: put a
- * new key in front to rotate, drop an old one when nothing sealed with it is left.
+ * nothing and a forged or moved record does not open. The first key seals, every key opens. How to
+ * rotate without a gap: docs/security.md.
  */
 import { createCipheriv, createDecipheriv, createHash, createHmac } from 'node:crypto';
 
@@ -15,8 +15,12 @@ export type Sealer = {
   seal(text: string, place: string): string;
   /** @throws {SealError} */
   open(sealed: string, place: string): string;
+  /** Whether the first key sealed it. */
+  isNewest(sealed: string): boolean;
   /** A keyed fingerprint for index keys: who has only the dump can not tell whose it is. */
   fingerprint(text: string, use: string): string;
+  /** The same under every key, the first key's first: where something indexed earlier may lie. */
+  fingerprints(text: string, use: string): readonly string[];
 };
 
 const IV_BYTES = 12;
@@ -25,10 +29,12 @@ const TAG_BYTES = 16;
 export function createSealer(keys: readonly Buffer[], random: (bytes: number) => Buffer): Sealer {
   const named = keys.map((key) => ({ key, id: keyId(key) }));
   const newest = named[0];
-  const oldest = keys.at(-1);
-  if (!newest || !oldest) throw new Error('no sealing key');
-  // Index keys must outlive a rotation, so they hang on the key that leaves last.
-  const indexKey = createHmac('sha256', oldest).update('readdress index').digest();
+  if (!newest) throw new Error('no sealing key');
+  const indexKeys = keys.map((key) => createHmac('sha256', key).update('readdress index').digest());
+  const fingerprints = (text: string, use: string) =>
+    indexKeys.map((key) =>
+      createHmac('sha256', key).update(`${use}\0${text}`).digest('base64url').slice(0, 22),
+    );
   return {
     seal(text, place) {
       const iv = random(IV_BYTES);
@@ -52,8 +58,9 @@ export function createSealer(keys: readonly Buffer[], random: (bytes: number) =>
         throw new SealError('altered or moved', { cause });
       }
     },
-    fingerprint: (text, use) =>
-      createHmac('sha256', indexKey).update(`${use}\0${text}`).digest('base64url').slice(0, 22),
+    isNewest: (sealed) => sealed.startsWith(`${newest.id}.`),
+    fingerprint: (text, use) => fingerprints(text, use)[0]!,
+    fingerprints,
   };
 }
 

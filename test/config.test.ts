@@ -154,6 +154,7 @@ describe('faults', () => {
     ['PORT', '-1', '65536', '3000.5', '0x10', '1e3', ' 80'],
     ['WORKER_PORT', 'x'],
     ['MAX_AUTH_AGE', '-1', '86401', '5m', 'off', 'NaN'],
+    ['DPOP', 'on', '1', 'true', 'Required', 'optional'],
     ['AUTH0_RATE', '0', '0.0', '-2', '2/s', '1e3', '12345'],
     [
       'AUTH0_DOMAIN',
@@ -301,6 +302,7 @@ describe('defaults', () => {
         link: { points: 30, windowMs: 60_000 },
       },
       resendAfterMs: 60_000,
+      dpop: 'off',
       allowReservedDomains: false,
       allowVolatileRedis: false,
     });
@@ -347,6 +349,7 @@ describe('values', () => {
       LIMIT_USER: '100/10m',
       LIMIT_ADDRESS: '1/1s',
       MAX_AUTH_AGE: '0',
+      DPOP: 'required',
       CORS_ORIGINS: ' https://A.example , https://b.example:8443/,,http://localhost:5173 ',
       RETURN_URLS: 'https://A.example/x?y=1, http://127.0.0.1:8080/',
       TRUST_PROXY: 'loopback, 10.0.0.0/8,uniquelocal, 2001:db8::/32, 192.0.2.7',
@@ -355,6 +358,7 @@ describe('values', () => {
     expect(config).toMatchObject({
       linkTtlMs: 90_000,
       undoWindowMs: 30 * 24 * 3_600_000,
+      dpop: 'required',
       resendAfterMs: 1500,
       limits: {
         user: { points: 100, windowMs: 600_000 },

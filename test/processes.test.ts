@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { spawnRedis } from '../demo/redis.ts';
+import { createAppKey, proofOf } from './support/dpop.ts';
 import { startProcess } from './support/processes.ts';
 import { callApi, eventually, startWorld, tokenIn } from './support/world.ts';
 
@@ -61,6 +62,26 @@ describe('the built service', () => {
     );
     expect(world.tenant.tokenRequests()).toHaveLength(1);
     expect(world.tenant.patches()).toHaveLength(people.length);
+  });
+
+  test('takes a DPoP proof once, whichever process it comes to', async () => {
+    const world = await startWorld({ workers: false });
+    const env: Record<string, string> = { ...world.env, DPOP: 'required' };
+    const apis = await Promise.all([startProcess('api', env), startProcess('api', env)]);
+    await Promise.all(apis.map((service) => service.untilReady()));
+    const key = createAppKey();
+    const path = '/v1/email-changes/current';
+    const token = await world.token('auth0|u', { claims: { cnf: { jkt: key.jkt } } });
+    const url = `${env['PUBLIC_URL']}${path}`;
+    const headers = {
+      authorization: `DPoP ${token}`,
+      dpop: proofOf({ key, method: 'GET', url, token }),
+    };
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, i) => callApi(apis[i % 2]!.url, 'GET', path, { headers })),
+    );
+    const codes = answers.map(({ body }) => body.code as string).toSorted();
+    expect(codes).toEqual([...Array<string>(9).fill('invalid-dpop-proof'), 'not-found']);
   });
 
   test('SIGTERM drains and exits 0, also twice in a row', async () => {

@@ -125,11 +125,20 @@ describe('rotation', () => {
     expect(() => both.open(`${name}.${body}`, 'p')).toThrow(SealError);
   });
 
-  test('an index key outlives a rotation, and changes when the last key goes', () => {
-    const of = (...keys: Buffer[]) => sealerOf(...keys).fingerprint('auth0|1', 'user');
-    expect(of(SECOND, FIRST)).toBe(of(FIRST));
-    expect(of(THIRD, SECOND, FIRST)).toBe(of(FIRST));
-    expect(of(SECOND)).not.toBe(of(FIRST));
+  test('what is indexed is under the first key, and can be found under every key there is', () => {
+    const of = (...keys: Buffer[]) => sealerOf(...keys).fingerprints('auth0|1', 'user');
+    const [[first], [second]] = [of(FIRST), of(SECOND)];
+    expect(of(SECOND, FIRST)).toEqual([second, first]);
+    expect(of(FIRST, SECOND)).toEqual([first, second]);
+    expect(new Set(of(THIRD, SECOND, FIRST)).size).toBe(3);
+    expect(sealerOf(SECOND, FIRST).fingerprint('auth0|1', 'user')).toBe(second);
+  });
+
+  test('a seal says whether it is of the first key', () => {
+    const old = sealerOf(FIRST).seal('x', 'p');
+    expect(sealerOf(FIRST, SECOND).isNewest(old)).toBe(true);
+    expect(sealerOf(SECOND, FIRST).isNewest(old)).toBe(false);
+    expect(sealerOf(FIRST).isNewest('')).toBe(false);
   });
 });
 

@@ -65,7 +65,7 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
     const envelope = mail.message.getEnvelope();
     const { address } = mail.data.to as { address: string };
     if (!signal || envelope.to.length !== 1 || envelope.to[0] !== address)
-      return done(new Error('the envelope is not the one recipient'));
+      return done(Object.assign(new Error('not the one recipient'), { code: UNMAILABLE }));
     const create = mail.message.createReadStream.bind(mail.message);
     mail.message.createReadStream = (options) => {
       const body = create(options);
@@ -106,6 +106,9 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
   };
 }
 
+/** What nodemailer, too, calls an address that it can not write to. No server has heard of it yet. */
+const UNMAILABLE = 'EENVELOPE';
+
 /** Commands whose 5xx is about this mail; at any other it is about our relay or its settings. */
 const ABOUT_THIS_MAIL = new Set(['RCPT TO', 'DATA']);
 
@@ -116,6 +119,7 @@ function deliveryOf(error: unknown, begun: boolean): Delivery {
     code?: string;
   };
   const named = { code: String(responseCode ?? code ?? 'unknown') };
+  if (responseCode === undefined && code === UNMAILABLE) return { kind: 'refused', ...named };
   if (responseCode === undefined) return { kind: begun ? 'doubt' : 'away', ...named };
   if (responseCode < 500) return { kind: 'deferred', ...named };
   return { kind: ABOUT_THIS_MAIL.has(command ?? '') ? 'refused' : 'away', ...named };

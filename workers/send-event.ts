@@ -46,11 +46,15 @@ export const sendEvent: Processor = async ({ deps, change, name, claim }) => {
   return { kind: 'later', why, ms: jittered(waitS * 1000, deps.random) };
 };
 
-type Told = { status: Status; revocation?: string };
+type Told = { status: Status; revocation?: string; undoRefused?: true };
 
-/** `event.committed`, or what came of ending the sessions then: `event.revocation.committed.done`. */
+/**
+ * `event.committed`; what came of ending the sessions then, `event.revocation.committed.done`; or that
+ * a committed change could not be undone, `event.undo-refused`.
+ */
 function parseEventTask(name: string): Told | undefined {
   const [, first = '', ...rest] = name.split('.');
+  if (first === 'undo-refused') return { status: 'committed', undoRefused: true };
   const [status = '', revocation] = first === 'revocation' ? rest : [first];
   return isStatus(status) ? { status, ...(revocation ? { revocation } : {}) } : undefined;
 }
@@ -59,26 +63,35 @@ const isStatus = (text: string): text is Status => STATUSES.some((status) => sta
 
 const EVENT_NAMES: Partial<Record<Status, string>> = { pending: 'requested' };
 
+const nameOf = ({ status, revocation, undoRefused }: Told): string => {
+  if (undoRefused) return 'undo_refused';
+  return revocation ? 'revocation' : (EVENT_NAMES[status] ?? status);
+};
+
 /** The event as it was when it happened; what came later is in later events. */
-function eventOf(config: WorkerConfig, change: EmailChange, { status, revocation }: Told) {
+function eventOf(config: WorkerConfig, change: EmailChange, told: Told) {
+  const { status, revocation, undoRefused } = told;
   const at = {
     pending: change.requestedAt,
     confirmed: change.confirmedAt,
     committed: change.committedAt,
   };
-  const since = at[status as keyof typeof at] ?? change.closedAt ?? change.requestedAt;
+  const since = undoRefused
+    ? change.undo!.refusedAt!
+    : (at[status as keyof typeof at] ?? change.closedAt ?? change.requestedAt);
   const ended = status === change.status;
   const endsSessions = status === 'committed' || status === 'undone';
   return {
-    type: `email_change.${revocation ? 'revocation' : (EVENT_NAMES[status] ?? status)}`,
+    type: `email_change.${nameOf(told)}`,
     timestamp: new Date(since).toISOString(),
     data: {
       id: change.id,
       userId: change.sub,
       status,
       ...(ended && change.reason ? { reason: change.reason } : {}),
+      ...(undoRefused ? { reason: change.undo?.refused } : {}),
       ...(ended && change.canceledBy ? { canceledBy: change.canceledBy } : {}),
-      ...(endsSessions && !revocation ? { signInAgain: true } : {}),
+      ...(endsSessions && !revocation && !undoRefused ? { signInAgain: true } : {}),
       ...(revocation ? { revocation } : {}),
       ...(config.webhookIncludesAddresses
         ? { email: change.email, previousEmail: change.account?.email }

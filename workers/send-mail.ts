@@ -15,7 +15,7 @@ import {
 } from '../src/domain/mails.ts';
 import { confirmationCode, linkToken, linkUrl } from '../src/links.ts';
 import { matchLocale } from '../src/locales/messages.ts';
-import { renderMail, type MailFacts } from '../src/mail/render.ts';
+import { renderMail, type Ending, type MailFacts } from '../src/mail/render.ts';
 import type { WorkerConfig } from '../src/config.ts';
 import { greylistMs } from './backoff.ts';
 import { sharesOf } from './lease.ts';
@@ -85,6 +85,7 @@ function compose(
   const locale = matchLocale(change.locale);
   const { to: side, links } = MAILS[template];
   const current = change.account?.email;
+  const reason = change.reason ?? change.undo?.refused;
   const byPurpose = (make: (purpose: Purpose) => string) =>
     Object.fromEntries(links.map((purpose) => [purpose, make(purpose)]));
   const facts: MailFacts = {
@@ -102,8 +103,14 @@ function compose(
       ? { typedCode: confirmationCode(change).replace(/^(.{4})/, '$1 ') }
       : {}),
     ...(change.undo ? { undoUntil: change.undo.until } : {}),
-    ...(change.reason ? { reason: change.reason } : {}),
+    ...(reason ? { reason } : {}),
+    ...endingOf(change),
     ...(config.passwordResetUrl ? { passwordResetUrl: config.passwordResetUrl } : {}),
   };
   return { to, id: `${change.id}.${name}`, locale, ...renderMail(template, locale, facts) };
+}
+
+function endingOf({ status, canceledBy = 'user' }: EmailChange): { ending?: Ending } {
+  if (status === 'canceled') return { ending: `canceled.${canceledBy}` };
+  return status === 'expired' || status === 'superseded' ? { ending: status } : {};
 }

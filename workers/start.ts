@@ -71,7 +71,7 @@ export async function startWorkers(
       async (job) => {
         if (!isWakeUp(job.data)) throw new UnrecoverableError('not a wake-up of ours');
         const processor = PROCESSORS.get(job.data.task.split('.')[0] ?? '');
-        if (!processor) return parkUnknown(deps, job.data);
+        if (!processor || job.data.change === '') return parkUnknown(deps, job.data);
         await runTask(deps, worker, job, processor);
       },
       {

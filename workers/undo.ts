@@ -18,14 +18,14 @@ export const undo: Processor = (run) =>
     if (decision.kind === 'settled') return settled(run);
     // What looks like a drift may be a newer change of ours that is written and not yet settled.
     if (decision.kind === 'refuse' && followers.some((follower) => follower.writing)) return notYet;
-    if (decision.kind === 'refuse') return refused(decision.reason);
+    if (decision.kind === 'refuse') return refused(run, decision.reason);
     return writeOnce(run, wishFor(deps, user, decision.email), {
       start: () =>
         run.holdAmong((latest, others, followers) =>
           startUndoing(latest, followers, others, deps.now()),
         ),
       settled,
-      refused,
+      refused: (reason) => refused(run, reason),
     });
   });
 
@@ -35,7 +35,7 @@ const settled = ({ deps }: TaskRun): Done => ({
     settleUndo(change, followers, user, deps.config.undoLockMs, deps.now()),
 });
 
-const refused = (reason: Reason): Done => ({
+const refused = ({ deps }: TaskRun, reason: Reason): Done => ({
   kind: 'done-among',
-  rule: (change, user) => refuseUndo(change, reason, user),
+  rule: (change, user) => refuseUndo(change, reason, user, deps.now()),
 });

@@ -4,12 +4,14 @@
  * claims, so they travel under a namespace: https://readdress/auth_time (epoch seconds) and
  * https://readdress/amr (names of the methods; `mfa` among them after a second factor).
  *
- * A renewed token keeps the time of the real login: silent renewal is no fresh login.
+ * Renewing is no login: silent authentication keeps the time of the real one, and a token that comes
+ * from a refresh token holds no evidence at all.
  */
 const NAMESPACE = 'https://readdress/';
 const SCOPE = 'change:email';
 
 exports.onExecutePostLogin = async (event, api) => {
+  if (event.transaction?.protocol === 'oauth2-refresh-token') return;
   if (!event.transaction?.requested_scopes?.includes(SCOPE)) return;
   const methods = event.authentication?.methods ?? [];
   const times = methods.map(({ timestamp }) => Date.parse(timestamp)).filter(Number.isFinite);

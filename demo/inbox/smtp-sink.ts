@@ -20,9 +20,18 @@ export interface DeliveryAttempt {
   code?: number;
 }
 
+export interface SmtpLogin {
+  user: string;
+  password: string;
+}
+
 export interface SmtpSink {
   port: number;
   attempts: DeliveryAttempt[];
+  /** From now on a mail is taken only from who logs in as this user. */
+  requireLogin(login: SmtpLogin): void;
+  /** Ends the connections there are. */
+  hangUp(): void;
   close(): Promise<void>;
 }
 
@@ -75,6 +84,7 @@ export async function startSmtpSink({ port, faults, onMessage }: SmtpSinkDeps): 
   const attempts: DeliveryAttempt[] = [];
   const current = new Map<string, DeliveryAttempt>();
   const sockets = new Map<number, Socket>();
+  let login: SmtpLogin | undefined;
 
   function begin(session: SMTPServerSession, from: string, stage: SmtpStage): DeliveryAttempt {
     const attempt: DeliveryAttempt = { at: Date.now(), from, to: [], stage, outcome: 'open' };
@@ -147,7 +157,11 @@ export async function startSmtpSink({ port, faults, onMessage }: SmtpSinkDeps): 
     disableReverseLookup: true,
     hideSMTPUTF8: false,
     closeTimeout: 1,
-    onAuth: (_auth, _session, callback) => callback(null, { user: 'anyone' }),
+    onAuth({ username, password }, _session, callback) {
+      const isRight = !login || (username === login.user && password === login.password);
+      if (isRight) callback(null, { user: username ?? 'anyone' });
+      else callback(new SmtpRefusal(535, '5.7.8 Authentication failed'));
+    },
     onConnect(session, callback) {
       const action = faults.take('connect', []);
       if (action === undefined) callback();
@@ -155,6 +169,10 @@ export async function startSmtpSink({ port, faults, onMessage }: SmtpSinkDeps): 
     },
     onMailFrom({ address }, session, callback) {
       const attempt = begin(session, address, 'mail');
+      if (login && session.user !== login.user) {
+        attempt.outcome = 'refused';
+        return callback(new SmtpRefusal(530, '5.7.0 Authentication required'));
+      }
       if (!strike(attempt, session, [address], callback)) callback();
     },
     onRcptTo({ address }, session, callback) {
@@ -178,13 +196,21 @@ export async function startSmtpSink({ port, faults, onMessage }: SmtpSinkDeps): 
   const address = listener.address();
   if (address === null || typeof address === 'string') throw new Error('No port to listen on.');
 
+  const hangUp = () => {
+    for (const socket of sockets.values()) socket.destroy();
+  };
+
   return {
     port: address.port,
     attempts,
+    requireLogin(wanted) {
+      login = wanted;
+    },
+    hangUp,
     close: () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve());
-        for (const socket of sockets.values()) socket.destroy();
+        hangUp();
       }),
   };
 }

@@ -7,7 +7,7 @@ import { captureAnswer } from './capture.ts';
 import { decodeJwt } from './jwt.ts';
 import { renderLogin, renderProblem } from './login-page.ts';
 import type { SpaClient } from './options.ts';
-import { createProvider, OFFLINE_PARAMETER, type ProviderDeps } from './provider.ts';
+import { createProvider, OFFLINE_PARAMETER, SECOND_FACTOR, type ProviderDeps } from './provider.ts';
 import { send } from './faults.ts';
 import { asFormRequest, readBody } from './requests.ts';
 import { isRecord, optional, textOf, wordsOf } from './shapes.ts';
@@ -110,6 +110,9 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
       last_ip: '127.0.0.1',
       logins_count: (user.logins_count ?? 0) + 1,
     });
+    if (interaction.prompt.reasons.includes(SECOND_FACTOR) && !form.has('mfa')) {
+      return sendPage(res, 400, renderLogin({ email, error: 'A second factor is needed.' }));
+    }
     const amr = form.has('mfa') ? ['pwd', 'mfa'] : ['pwd'];
     await oidc.interactionFinished(
       req,

@@ -1,4 +1,5 @@
 /** What a stand-in tenant can be told when it starts, with the defaults of an Auth0 tenant. */
+import type { ActionName } from './actions.ts';
 import type { Plan } from './management-api.ts';
 import type { RateLimitSettings } from './rate-limit.ts';
 import type { Connection, NewUser } from './users.ts';
@@ -34,10 +35,8 @@ export interface TenantOptions {
   /** Lifetime of users' access tokens. Default 900. */
   accessTokenTtlSeconds?: number;
   spa?: SpaClient;
-  /** Namespaced claim for the time of the real login, in epoch seconds: "the Action is on". */
-  authTimeClaim?: string;
-  /** Namespaced claim for the methods of the login, an array. */
-  amrClaim?: string;
+  /** The post-login Actions of auth0/actions that this tenant runs, in their order. Default: none. */
+  actions?: ActionName[];
   /** Default: burst 50, 16 per second (Enterprise production). */
   rateLimit?: Partial<RateLimitSettings>;
   /** Adds Retry-After to 429 answers, which Auth0's Management API is not known to do. */

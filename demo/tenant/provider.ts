@@ -1,12 +1,13 @@
 /** oidc-provider, set up to look like Auth0: paths, parameters, tokens and sessions. */
 import type * as Library from 'oidc-provider';
 import type { ClientMetadata, Configuration, KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { runPostLogin, type Login } from './actions.ts';
 import type { SigningKey, SigningKeys } from './keys.ts';
 import { renderLogout, renderProblem } from './login-page.ts';
 import type { SpaClient } from './options.ts';
 import { optional, textOf, wordsOf } from './shapes.ts';
 import type { Storage } from './storage.ts';
-import { actionClaims, audienceClaim, type TokenDeps } from './tokens.ts';
+import { audienceClaim, type TokenDeps } from './tokens.ts';
 import type { TenantUser, UserBook } from './users.ts';
 
 export interface ProviderDeps {
@@ -70,6 +71,9 @@ export function profile(user: TenantUser) {
   };
 }
 
+/** Why the login page is shown again: an Action asks for a second factor. */
+export const SECOND_FACTOR = 'second_factor';
+
 /** What is being exchanged for the tokens of this request. */
 function sourceOf({ oidc }: KoaContextWithOIDC) {
   return oidc.entities.AuthorizationCode ?? oidc.entities.RefreshToken;
@@ -84,6 +88,27 @@ function configure(
   const policy = interactionPolicy.base();
   const silentRefusal = policy.get('login')?.checks.get('no_session');
   if (silentRefusal) silentRefusal.description = 'Login required'; // Auth0's words.
+
+  const runActions = (login: Login) => runPostLogin(tokens.actions, login);
+
+  policy.get('login')?.checks.add(
+    new interactionPolicy.Check(
+      SECOND_FACTOR,
+      'Multifactor authentication required',
+      'interaction_required', // What silent authentication is told.
+      async ({ oidc: { session, params } }) => {
+        if (session?.accountId === undefined) return false;
+        const { needsSecondFactor } = await runActions({
+          userId: session.accountId,
+          clientId: spa.clientId,
+          authTime: session.loginTs ?? 0,
+          amr: session.amr ?? [],
+          scopes: wordsOf(params?.['scope']),
+        });
+        return needsSecondFactor;
+      },
+    ),
+  );
 
   function resourceServer(identifier: string) {
     if (identifier !== audience) {
@@ -136,6 +161,7 @@ function configure(
     },
     extraParams: [...AUTH0_PARAMETERS, OFFLINE_PARAMETER],
     clientBasedCORS: (_ctx, origin) => allowedOrigins(spa).has(origin),
+    enabledJWA: { dPoPSigningAlgValues: ['ES256'] },
     pkce: { required: () => true },
     conformIdTokenClaims: false,
     rotateRefreshToken: true,
@@ -163,6 +189,12 @@ function configure(
     },
     features: {
       devInteractions: { enabled: false },
+      // Who sends a proof gets tokens bound to its key. As at Auth0, public clients need a nonce.
+      dPoP: {
+        enabled: true,
+        nonceSecret: Buffer.from(cookieKeys[0] ?? '', 'base64url'),
+        requireNonce: () => true,
+      },
       revocation: {
         enabled: true,
         allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
@@ -186,21 +218,29 @@ function configure(
     },
     formats: {
       customizers: {
-        jwt(ctx, _token, parts) {
+        async jwt(ctx, _token, parts) {
           const source = sourceOf(ctx);
           const asked = wordsOf(ctx.oidc.params?.['scope']);
-          const isNarrowed =
-            ctx.oidc.params?.['grant_type'] === 'refresh_token' && asked.length > 0;
+          const isRenewal = ctx.oidc.params?.['grant_type'] === 'refresh_token';
+          const isNarrowed = isRenewal && asked.length > 0;
           const granted = wordsOf(source?.scope).filter(
             (name) => !isNarrowed || asked.includes(name),
           );
           if (offlineGrants.has(source?.grantId ?? '')) granted.push('offline_access');
-          const scope = granted.join(' ');
           const { jti: _jti, client_id: clientId, ...claims } = parts.payload;
+          const added = await runActions({
+            userId: source?.accountId ?? '',
+            clientId: spa.clientId,
+            authTime: source?.authTime ?? 0,
+            amr: source?.amr ?? [],
+            scopes: isRenewal ? asked : granted,
+            isRenewal,
+          });
+          const scope = granted.filter((name) => !added.removedScopes.has(name)).join(' ');
           parts.header = { typ: 'JWT' };
           parts.payload = {
             ...claims,
-            ...actionClaims(tokens, source?.authTime ?? 0, source?.amr ?? []),
+            ...added.claims,
             aud: audienceClaim(issuer, audience, scope),
             scope,
             azp: clientId,

@@ -1,5 +1,6 @@
 /** Access tokens as Auth0 makes them, for users and for machines, without any browser. */
 import { createPublicKey } from 'node:crypto';
+import { runPostLogin, type ActionName } from './actions.ts';
 import { signJwt, type Claims, type JwtHeader } from './jwt.ts';
 import type { SigningKey, SigningKeys } from './keys.ts';
 import type { MachineClient } from './clients.ts';
@@ -17,9 +18,9 @@ export interface AccessTokenWish {
   header?: JwtHeader;
   /** Seconds from now, negative for the past. */
   expiresIn?: number;
-  /** Epoch seconds of the login. Default: now. Shows only where the tenant has `authTimeClaim`. */
+  /** Epoch seconds of the login. Default: now. Shows only through the tenant's `actions`. */
   authTime?: number;
-  /** Shows only where the tenant has `amrClaim`. Default `['pwd']`. */
+  /** Shows only through the tenant's `actions`. Default `['pwd']`. */
   amr?: string[];
   /** Default: the current key. */
   key?: SigningKey;
@@ -33,8 +34,8 @@ export interface TokenDeps {
   spaClientId: string;
   accessTokenTtlSeconds: number;
   managementTokenTtlSeconds: number;
-  authTimeClaim?: string | undefined;
-  amrClaim?: string | undefined;
+  /** The login flow. */
+  actions: readonly ActionName[];
 }
 
 /** Auth0 names our API alone, or in company of its userinfo endpoint once `openid` was asked. */
@@ -42,30 +43,25 @@ export function audienceClaim(issuer: string, audience: string, scope: string): 
   return scope.split(' ').includes('openid') ? [audience, `${issuer}userinfo`] : audience;
 }
 
-/** The namespaced claims that the post-login Action of this project adds. */
-export function actionClaims(
-  { authTimeClaim, amrClaim }: Pick<TokenDeps, 'authTimeClaim' | 'amrClaim'>,
-  authTime: number,
-  amr: string[],
-): Claims {
-  return {
-    ...(authTimeClaim === undefined ? {} : { [authTimeClaim]: authTime }),
-    ...(amrClaim === undefined ? {} : { [amrClaim]: amr }),
-  };
-}
-
 function nowSeconds(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-export function userAccessToken(deps: TokenDeps, wish: AccessTokenWish): string {
+export async function userAccessToken(deps: TokenDeps, wish: AccessTokenWish): Promise<string> {
   const { issuer, keys } = deps;
   const now = nowSeconds();
   const scope = wish.scope ?? ['openid profile email', ...deps.scopes].join(' ');
   const key = wish.key ?? keys.current;
   const expiresIn = wish.expiresIn ?? deps.accessTokenTtlSeconds;
+  const added = await runPostLogin(deps.actions, {
+    userId: wish.sub,
+    clientId: deps.spaClientId,
+    authTime: wish.authTime ?? now,
+    amr: wish.amr ?? ['pwd'],
+    scopes: scope.split(' '),
+  });
   const claims: Claims = {
-    ...actionClaims(deps, wish.authTime ?? now, wish.amr ?? ['pwd']),
+    ...added.claims,
     iss: issuer,
     sub: wish.sub,
     aud: wish.audience ?? audienceClaim(issuer, deps.audience, scope),

@@ -1,4 +1,4 @@
-/** GET /userinfo for the JWTs of our API, which name it in their audience as Auth0's do. */
+/** GET /userinfo for the plain JWTs of our API, which name it in their audience as Auth0's do. */
 import { json, type Answer } from './answers.ts';
 import { decodeJwt, signatureFits } from './jwt.ts';
 import { profile, type ProviderDeps } from './provider.ts';
@@ -12,11 +12,11 @@ export function userinfo(
   const token = decodeJwt(authorization.replace(/^Bearer /i, ''));
   const key = keys.find(token?.header.kid);
   if (!token || !key || !signatureFits(token, key.publicKey, ['RS256'])) return undefined;
-  const { aud, exp, sub, scope } = token.claims;
+  const { aud, cnf, exp, sub, scope } = token.claims;
   const isMeant = Array.isArray(aud) && aud.includes(`${tokens.issuer}userinfo`);
   const isFresh = typeof exp === 'number' && exp > Date.now() / 1000;
   const user = users.find(textOf(sub) ?? '');
-  if (!isMeant || !isFresh || !user) return undefined;
+  if (!isMeant || !isFresh || !user || cnf !== undefined) return undefined;
   const { email, email_verified: verified, ...rest } = profile(user);
   const scopes = wordsOf(scope);
   return json(

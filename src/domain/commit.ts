@@ -136,13 +136,10 @@ export function settle(
   };
 }
 
-/** It can not be. Whoever pressed a button is told by mail; everybody else by the status. */
+/** It can not be. Who is told so: endings.ts. */
 export function reject(change: EmailChange, reason: Reason, now: number): Step | Recorded {
   if (change.status !== 'pending' && change.status !== 'confirmed') return recorded(change);
-  const rejected: EmailChange = { ...close(change, 'rejected', now), reason };
-  return change.agreed.new === undefined
-    ? write(rejected)
-    : write(rejected, taskOf(change, 'mail.failed', now));
+  return write({ ...close(change, 'rejected', now), reason });
 }
 
 /** Ending the sessions is best effort: whatever came of it is reported and changes nothing else. */

@@ -92,7 +92,7 @@ export type EmailChange = {
   confirmedAt?: number;
   committedAt?: number;
   closedAt?: number;
-  undo?: { until: number; requestedAt?: number; refused?: Reason };
+  undo?: { until: number; requestedAt?: number; refused?: Reason; refusedAt?: number };
 };
 
 /** What one user has going: the newest change, the committed ones that can still be undone (oldest first). */

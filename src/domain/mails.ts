@@ -4,6 +4,7 @@
  * with the same Message-ID, and never a third time.
  */
 import { reject } from './commit.ts';
+import { tellsCurrent, tellsNew, undoWasRefused } from './endings.ts';
 import {
   isOpen,
   recorded,
@@ -34,7 +35,9 @@ export const MAILS = {
   },
   done: { to: 'new', links: [], wanted: (change) => change.status === 'committed' },
   changed: { to: 'current', links: ['undo'], wanted: (change) => change.status === 'committed' },
-  failed: { to: 'new', links: [], wanted: (change) => change.status === 'rejected' },
+  failed: { to: 'new', links: [], wanted: tellsNew },
+  stopped: { to: 'current', links: [], wanted: tellsCurrent },
+  refused: { to: 'current', links: [], wanted: undoWasRefused },
   undone: { to: 'new', links: [], wanted: (change) => change.status === 'undone' },
   restored: { to: 'current', links: [], wanted: (change) => change.status === 'undone' },
 } as const satisfies Record<

@@ -21,10 +21,14 @@ export const transitionsOf = (
   });
 
 /**
- * What somebody did that moves no status yet, for the audit trail: the first of two agreements, and
- * the press of an undo link.
+ * What moves no status, but is on record: the first of two agreements, the press of an undo link, and
+ * that the undo could not be.
  */
-export type Act = { change: EmailChange; act: 'agreed' | 'undo-requested'; at: number };
+export type Act = {
+  change: EmailChange;
+  act: 'agreed' | 'undo-requested' | 'undo-refused';
+  at: number;
+};
 
 export const actsOf = (before: readonly EmailChange[], after: readonly EmailChange[]): Act[] =>
   after.flatMap((change): Act[] => {
@@ -33,11 +37,14 @@ export const actsOf = (before: readonly EmailChange[], after: readonly EmailChan
     const agreed = (['new', 'current'] as const).filter(
       (side) => change.agreed[side] !== undefined && earlier.agreed[side] === undefined,
     );
-    const undo = change.undo?.requestedAt;
+    const { requestedAt: asked, refusedAt: refused } = change.undo ?? {};
     return [
       ...agreed.map((side) => ({ change, act: 'agreed' as const, at: change.agreed[side]! })),
-      ...(undo !== undefined && earlier.undo?.requestedAt === undefined
-        ? [{ change, act: 'undo-requested' as const, at: undo }]
+      ...(asked !== undefined && earlier.undo?.requestedAt === undefined
+        ? [{ change, act: 'undo-requested' as const, at: asked }]
+        : []),
+      ...(refused !== undefined && earlier.undo?.refusedAt === undefined
+        ? [{ change, act: 'undo-refused' as const, at: refused }]
         : []),
     ];
   });
@@ -52,6 +59,12 @@ export const eventTask = ({ change }: Transition): Task => ({
   name: `event.${change.status}`,
   at: sinceOf(change),
 });
+
+/** Nor is that an undo could not be, and it is told all the same. */
+export const actTasks = (acts: readonly Act[]): Task[] =>
+  acts
+    .filter(({ act }) => act === 'undo-refused')
+    .map(({ change, act, at }) => taskOf(change, `event.${act}`, at));
 
 /** No transition, but told as well: what came of ending the sessions after a commit or an undo. */
 export const revocationTask = (change: EmailChange, revocation: Revocation, now: number): Task =>

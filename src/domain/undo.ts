@@ -121,11 +121,12 @@ export function refuseUndo(
   change: EmailChange,
   reason: Reason,
   user: UserChanges,
+  now: number,
 ): Step | Recorded {
   if (!undoUnderWay(change)) return recorded(change);
   const { writing: _, ...rest } = change;
   return {
-    ...write({ ...rest, undo: { ...change.undo!, refused: reason } }),
+    ...write({ ...rest, undo: { ...change.undo!, refused: reason, refusedAt: now } }),
     user: free(user, change),
   };
 }

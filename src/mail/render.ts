@@ -6,7 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Liquid } from 'liquidjs';
-import type { Purpose, Reason } from '../domain/email-change.ts';
+import type { CanceledBy, Purpose, Reason } from '../domain/email-change.ts';
 import type { Template } from '../domain/mails.ts';
 import {
   direction,
@@ -37,9 +37,13 @@ export type MailFacts = {
   waivesAt?: number;
   /** Eight digits for the signed-in app, in two groups. */
   typedCode?: string;
+  /** Why it was rejected, or why it could not be undone. */
   reason?: Reason;
+  /** How it ended otherwise, without effect. */
+  ending?: Ending;
   passwordResetUrl?: string;
 };
+export type Ending = 'expired' | 'superseded' | `canceled.${CanceledBy}`;
 export type Mail = { subject: string; text: string; html: string };
 
 type Time = 'validUntil' | 'undoUntil' | 'waivesAt';
@@ -48,7 +52,7 @@ type Block =
   | { say: MessageKey; when?: (facts: MailFacts) => boolean }
   | { list: readonly Fact[] }
   | { act: Purpose | 'reset'; label: MessageKey }
-  | { explain: 'reason' };
+  | { explain: 'ending' | 'refusal' };
 type Content = { subject: MessageKey; blocks: readonly Block[] };
 
 const CANCEL = [
@@ -119,7 +123,20 @@ const CONTENT: Record<Template, Content> = {
   },
   failed: {
     subject: 'mail.failed.subject',
-    blocks: [{ say: 'mail.failed.intro' }, { list: ['account', 'new'] }, { explain: 'reason' }],
+    blocks: [{ say: 'mail.failed.intro' }, { list: ['account', 'new'] }, { explain: 'ending' }],
+  },
+  stopped: {
+    subject: 'mail.stopped.subject',
+    blocks: [{ say: 'mail.stopped.intro' }, { list: ['account', 'new'] }, { explain: 'ending' }],
+  },
+  refused: {
+    subject: 'mail.refused.subject',
+    blocks: [
+      { say: 'mail.refused.intro' },
+      { list: ['previous', 'new'] },
+      { explain: 'refusal' },
+      { say: 'page.outcome.undo-refused.next' },
+    ],
   },
   undone: {
     subject: 'mail.undone.subject',
@@ -195,11 +212,18 @@ type Say = (key: MessageKey) => string;
 function partsOf(block: Block, locale: Locale, facts: MailFacts, say: Say): Part[] {
   if ('list' in block) return [{ kind: 'facts', rows: rowsOf(block.list, locale, facts, say) }];
   if ('act' in block) return actionOf(block.act, say(block.label), facts);
-  if ('explain' in block) {
-    const reason = facts.reason ?? 'refused-by-auth0';
-    return [text(say(`reason.${reason}.why`)), text(say(`reason.${reason}.next`))];
-  }
+  if ('explain' in block)
+    return explanation(facts, block.explain === 'ending').map((key) => text(say(key)));
   return block.when?.(facts) === false ? [] : [text(say(block.say))];
+}
+
+/** Why, and what its reader may do next. What to do about an undo that could not be is one thing. */
+function explanation(
+  { ending, reason = 'refused-by-auth0' }: MailFacts,
+  next: boolean,
+): MessageKey[] {
+  if (ending) return [`end.${ending}`, ...(ending === 'superseded' ? [] : ['end.next' as const])];
+  return [`reason.${reason}.why`, ...(next ? [`reason.${reason}.next` as const] : [])];
 }
 
 const text = (words: string): Part => ({ kind: 'text', text: words });

@@ -2,6 +2,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import type { OpenAPIV3, OpenAPIV3_1 } from 'openapi-types';
 import type { App } from '../api-deps.ts';
 import type { ApiConfig } from '../config.ts';
 
@@ -42,7 +43,24 @@ export async function registerOpenapi(app: App, config: ApiConfig): Promise<void
       },
     },
     transform: jsonSchemaTransform,
+    transformObject: (document) =>
+      'openapiObject' in document ? withProblems(document.openapiObject) : document.swaggerObject,
   });
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
 }
+
+/** Errors have a media type of their own, and any call may meet a 503. */
+function withProblems(document: Partial<OpenAPIV3.Document | OpenAPIV3_1.Document>) {
+  for (const path of Object.values(document.paths ?? {}))
+    for (const method of ['get', 'post', 'delete'] as const) {
+      const responses = path?.[method]?.responses as Record<string, Described> | undefined;
+      const problem = responses?.['4XX'];
+      if (!responses || !problem) continue;
+      const [content] = Object.values(problem.content ?? {});
+      problem.content = { 'application/problem+json': content ?? {} };
+      responses['5XX'] = problem;
+    }
+  return document;
+}
+type Described = { content?: Record<string, object> };

@@ -1,5 +1,5 @@
 /** Every error of every route leaves as application/problem+json, or as a page for a browser. */
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { App } from '../api-deps.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -7,8 +7,10 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import type { Deps } from '../deps.ts';
 import { describeError } from '../log.ts';
 import { matchLocale } from '../locales/messages.ts';
-import { PAGE_CSP, renderErrorPage, type PageError } from '../pages/render.ts';
+import { PAGE_CSP } from '../pages/assets.ts';
+import { renderErrorPage, type PageError } from '../pages/render.ts';
 import { expose, problemBody, Problem, PROBLEMS, type ProblemCode } from '../problems.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 
 export function registerProblemDetails(app: App, deps: Deps): void {
   const allowed = collectRoutes(app);
@@ -16,7 +18,10 @@ export function registerProblemDetails(app: App, deps: Deps): void {
   app.setErrorHandler((error, request, reply) => {
     const problem = hasZodFastifySchemaValidationErrors(error)
       ? new Problem('invalid-request', { errors: error.validation.map(toPointer) })
-      : expose(error);
+      : request.raw.errored === error
+        ? // Its sender has left in the middle, and nobody has to look into that.
+          new Problem('invalid-request', {}, { cause: error })
+        : expose(error);
     if (problem.code === 'internal-error')
       request.log.error({ event: 'request.failed', ...describeError(error) });
     else if (problem.code === 'unavailable')
@@ -93,30 +98,36 @@ function collectRoutes(app: App): (url: string) => string[] {
 export const answerRouterError =
   (deps: Deps) =>
   (error: Error, _request: FastifyRequest, reply: FastifyReply): void =>
-    void sendProblem(
-      reply.headers({
-        'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-        'x-content-type-options': 'nosniff',
-      }),
-      expose(error),
-      deps,
-    );
+    void sendProblem(reply.headers(SECURITY_HEADERS), expose(error), deps);
+
+const BY_NODE_CODE: Record<string, ProblemCode> = {
+  HPE_HEADER_OVERFLOW: 'headers-too-large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'payload-too-large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
+};
+/** Cut off at once, a client that is still sending would lose the answer. */
+const LINGER_MS = 1000;
 
 /** What Node refuses before Fastify sees it: still a well-formed answer, and the connection ends. */
 export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return;
-  const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'headers-too-large' : 'invalid-request';
+  // Half an answer is on its way: anything more would be read as the rest of it.
+  if (answerOf(socket)?.headersSent === true) return void socket.destroy();
+  const code = BY_NODE_CODE[error.code ?? ''] ?? 'invalid-request';
   const { status, title, detail } = PROBLEMS[code];
   const body = JSON.stringify({ type: 'about:blank', title, status, detail, code });
-  socket.end(
-    [
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-      'Content-Type: application/problem+json; charset=utf-8',
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      'Cache-Control: no-store',
-      'Connection: close',
-      '',
-      body,
-    ].join('\r\n'),
-  );
+  const headers = {
+    ...SECURITY_HEADERS,
+    'content-type': 'application/problem+json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', body].join('\r\n'));
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
+
+/** The answer that is being written to this connection. */
+const answerOf = (socket: Socket): ServerResponse | null | undefined =>
+  // oxlint-disable-next-line eslint/no-underscore-dangle -- Node's own handler looks at it too.
+  (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage;

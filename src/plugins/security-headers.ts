@@ -1,10 +1,9 @@
 /** The headers of every answer, errors included; pages loosen the policy for themselves. */
 import cors from '@fastify/cors';
-import helmet from '@fastify/helmet';
 import type { App } from '../api-deps.ts';
 import type { ApiConfig } from '../config.ts';
 
-const PERMISSIONS = [
+const NO_FEATURES = [
   'accelerometer',
   'autoplay',
   'camera',
@@ -19,24 +18,26 @@ const PERMISSIONS = [
   'browsing-topics',
 ];
 
+/** Also for what never reaches a hook. Nothing that comes from here is a page unless it says so. */
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  'cache-control': 'no-store',
+  'content-security-policy':
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+  'cross-origin-embedder-policy': 'require-corp',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'origin-agent-cluster': '?1',
+  'permissions-policy': NO_FEATURES.map((feature) => `${feature}=()`).join(', '),
+  'referrer-policy': 'no-referrer',
+  'strict-transport-security': 'max-age=63072000; includeSubDomains',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'x-robots-tag': 'noindex, nofollow',
+};
+
 export function registerSecurityHeaders(app: App, config: ApiConfig): void {
-  app.register(helmet, {
-    // helmet's own list would be merged in, with an upgrade that breaks plain http on loopback.
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'none'"],
-        frameAncestors: ["'none'"],
-        baseUri: ["'none'"],
-        formAction: ["'none'"],
-      },
-    },
-    crossOriginEmbedderPolicy: { policy: 'require-corp' },
-    crossOriginOpenerPolicy: { policy: 'same-origin' },
-    crossOriginResourcePolicy: { policy: 'same-origin' },
-    referrerPolicy: { policy: 'no-referrer' },
-    strictTransportSecurity: { maxAge: 63_072_000, includeSubDomains: true },
-    xFrameOptions: { action: 'deny' },
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers(SECURITY_HEADERS);
   });
   app.register(cors, {
     origin: config.corsOrigins,
@@ -61,12 +62,5 @@ export function registerSecurityHeaders(app: App, config: ApiConfig): void {
     credentials: false,
     maxAge: 600,
     strictPreflight: false,
-  });
-  app.addHook('onRequest', async (_request, reply) => {
-    reply.headers({
-      'cache-control': 'no-store',
-      'permissions-policy': PERMISSIONS.map((feature) => `${feature}=()`).join(', '),
-      'x-robots-tag': 'noindex, nofollow',
-    });
   });
 }

@@ -15,7 +15,7 @@ import { createChangeId, isConfirmationCode } from '../links.ts';
 import { matchLocale } from '../locales/messages.ts';
 import { authenticate, requiredSides, requireFreshLogin } from '../plugins/authenticate.ts';
 import { causeOf } from '../plugins/cause.ts';
-import { enforce, limitPerIp } from '../plugins/rate-limit.ts';
+import { enforce, limitPerIp, show } from '../plugins/rate-limit.ts';
 import { Problem, PROBLEMS, refusalProblem } from '../problems.ts';
 import type { Decided, Rule } from '../store/changes.ts';
 import type { Found } from '../store/records.ts';
@@ -221,8 +221,13 @@ async function withinLimits(
   const { allowed } = await limits.address.take(address);
   deps.reached('request.counted');
   const decided = await decide(!allowed);
-  if (decided.verdict.kind !== 'write')
-    await Promise.all([limits.user.giveBack(user), limits.address.giveBack(address)]);
+  if (decided.verdict.kind !== 'write') {
+    const [left] = await Promise.all([
+      limits.user.giveBack(user),
+      allowed ? limits.address.giveBack(address) : undefined,
+    ]);
+    if (left) show(left, 'user', reply);
+  }
   return settled(deps, req, decided);
 }
 

@@ -11,7 +11,7 @@ import { authenticate } from '../plugins/authenticate.ts';
 import { Problem } from '../problems.ts';
 import type { Found } from '../store/records.ts';
 import { findOwn } from './own-change.ts';
-import { viewOf } from './views.ts';
+import { problemSchema, viewOf } from './views.ts';
 
 const HEARTBEAT_MS = 10_000;
 /** A page, a second tab, a phone; more is a leak in the app. */
@@ -45,6 +45,10 @@ export function registerLiveStatus(app: App, deps: ApiDeps): void {
         tags: ['email changes'],
         params: z.object({ id: z.string() }),
         produces: ['text/event-stream'],
+        response: {
+          200: z.unknown().describe('An event for the present state and for each transition.'),
+          '4xx': problemSchema,
+        },
       },
     },
     async (req, reply) => {

@@ -3,7 +3,7 @@
  * record it is about, sealed like it, bounded in length.
  */
 import type { EmailChange } from '../domain/email-change.ts';
-import { actsOf, sinceOf, transitionsOf } from '../domain/transitions.ts';
+import { actsOf, sinceOf, transitionsOf, type Act } from '../domain/transitions.ts';
 import { SealError, type Sealer } from '../seal.ts';
 
 /** Who made a write happen, from where (a coarse network, never an address), and what Auth0 said. */
@@ -20,7 +20,7 @@ export type AuditEntry = Cause & {
   status: EmailChange['status'];
   before?: EmailChange['status'];
   /** What was done without moving the status. */
-  act?: 'agreed' | 'undo-requested';
+  act?: Act['act'];
   reason?: string;
 };
 
@@ -40,8 +40,8 @@ export function sealAudit(
         change: change.id,
         sub: change.sub,
         status: change.status,
-        ...more,
         ...(change.reason ? { reason: change.reason } : {}),
+        ...more,
       } satisfies AuditEntry),
       place,
     );
@@ -49,7 +49,12 @@ export function sealAudit(
     ...transitionsOf(before, after).map(({ change, from }) =>
       line(change, sinceOf(change), from ? { before: from } : {}),
     ),
-    ...actsOf(before, after).map(({ change, act, at }) => line(change, at, { act })),
+    ...actsOf(before, after).map(({ change, act, at }) =>
+      line(change, at, {
+        act,
+        ...(act === 'undo-refused' ? { reason: change.undo?.refused } : {}),
+      }),
+    ),
   ];
 }
 

@@ -14,13 +14,23 @@ import {
   type UserChanges,
   type Verdict,
 } from '../domain/email-change.ts';
-import { eventTask, transitionsOf, type Transition } from '../domain/transitions.ts';
+import { farewells } from '../domain/endings.ts';
+import {
+  actsOf,
+  actTasks,
+  eventTask,
+  transitionsOf,
+  type Act,
+  type Transition,
+} from '../domain/transitions.ts';
 import type { Sealer } from '../seal.ts';
 import { openAudit, sealAudit, type AuditEntry, type Cause } from './audit.ts';
 import { keysOf } from './keys.ts';
 import { createOutbox, type Claim } from './outbox.ts';
-import { readRecord, recordWrite, type Found } from './records.ts';
+import { readRecord, recordWrite, type Found, type RecordWrite } from './records.ts';
+import { createResealer } from './reseal.ts';
 import { answered, lua, StoreUnavailable, type RedisClient } from './redis.ts';
+import { findUser, userWrites, type FoundUser } from './users.ts';
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
@@ -53,6 +63,7 @@ export type Decided =
       verdict: Step | Recorded;
       change: EmailChange;
       transitions: readonly Transition[];
+      acts: readonly Act[];
       /** The tasks that were written along. */
       tasks: readonly Task[];
     }
@@ -62,7 +73,7 @@ export type Decided =
 export type How = { claim?: Claim & ClaimEnd; cause?: Cause };
 
 /** What was read for a decision: the change it is about first, and what else it may write. */
-type Scene = { changes: readonly Found<EmailChange>[]; user?: Found<UserChanges> };
+type Scene = { changes: readonly Found<EmailChange>[]; user?: FoundUser };
 
 const NOTHING: Step = { kind: 'write', changes: [], tasks: [] };
 /** Lost races in a row before we give up: each lost race is somebody else's progress. */
@@ -90,12 +101,7 @@ export function createChangeStore(
   const findChange = (id: string): Promise<Found<EmailChange> | undefined> =>
     readRecord(redis, sealer, keys.change(id), id);
 
-  /** What a user has going; an empty one, at version 0, for who has nothing. */
-  const readUser = async (sub: string): Promise<Found<UserChanges>> => {
-    const key = keys.user(sub);
-    const found = await readRecord<UserChanges>(redis, sealer, key, key);
-    return found ?? { value: { committed: [] }, version: 0 };
-  };
+  const readUser = (sub: string): Promise<FoundUser> => findUser(redis, sealer, keys.user(sub));
 
   /**
    * Writes a step over what was read, with the tasks and audit lines that follow from it and, for
@@ -104,17 +110,23 @@ export function createChangeStore(
   const swap = async (step: Step, scene: Scene, how: How = {}) => {
     const versionOf = (id: string) =>
       scene.changes.find((found) => found.value.id === id)?.version ?? 0;
-    const userKey = step.user ? keys.user(step.changes[0]!.sub) : undefined;
-    const writes = step.changes.map((change) =>
+    const writes: RecordWrite[] = step.changes.map((change) =>
       recordWrite(sealer, change.id, change, versionOf(change.id), keepUntil(change)),
     );
-    if (step.user && userKey)
+    const { sub } = step.changes[0] ?? {};
+    const userKeys = step.user && sub !== undefined ? keys.user(sub) : [];
+    if (step.user && sub !== undefined)
       writes.push(
-        recordWrite(sealer, userKey, step.user, scene.user?.version ?? 0, keepUserUntil(step)),
+        ...userWrites(sealer, userKeys, { ...step.user, sub }, scene.user, keepUserUntil(step)),
       );
     const before = scene.changes.map((found) => found.value);
     const transitions = transitionsOf(before, step.changes);
-    const tasks = [...step.tasks, ...(options.events ? transitions.map(eventTask) : [])];
+    const acts = actsOf(before, step.changes);
+    const tasks = [
+      ...step.tasks,
+      ...farewells(before, step.changes),
+      ...(options.events ? [...transitions.map(eventTask), ...actTasks(acts)] : []),
+    ];
     const plan = {
       ...(how.claim ? { claim: how.claim } : {}),
       writes,
@@ -133,10 +145,10 @@ export function createChangeStore(
       keys.leases,
       keys.audit,
       ...step.changes.map((change) => keys.change(change.id)),
-      ...(userKey ? [userKey] : []),
+      ...userKeys,
     ];
     const result = await answered(redis.swap(names.length, ...names, JSON.stringify(plan)));
-    return { result, transitions, tasks };
+    return { result, transitions, acts, tasks };
   };
 
   /**
@@ -154,12 +166,12 @@ export function createChangeStore(
       const verdict = rule(scene);
       if (verdict.kind === 'refused') return { verdict };
       if (verdict.kind === 'recorded' && !how.claim)
-        return { verdict, change: verdict.change, transitions: [], tasks: [] };
+        return { verdict, change: verdict.change, transitions: [], acts: [], tasks: [] };
       const step = verdict.kind === 'write' ? verdict : NOTHING;
-      const { result, transitions, tasks } = await swap(step, scene, how);
+      const { result, ...followed } = await swap(step, scene, how);
       if (result === 'stale') throw new StaleClaim(how.claim!.task);
       const change = verdict.kind === 'write' ? verdict.changes[0]! : verdict.change;
-      if (result === 'written') return { verdict, change, transitions, tasks };
+      if (result === 'written') return { verdict, change, ...followed };
     }
     throw new StoreUnavailable('a record did not hold still');
   };
@@ -178,6 +190,7 @@ export function createChangeStore(
   return {
     keys,
     ...outbox,
+    ...createResealer(redis, sealer, keys, prefix),
 
     findChange,
 

@@ -12,5 +12,7 @@ export const keysOf = (prefix: string, sealer: Sealer) => ({
   changed: `${prefix}:changed`,
   audit: `${prefix}:audit`,
   change: (id: string) => `${prefix}:change:${id}`,
-  user: (sub: string) => `${prefix}:user:${sealer.fingerprint(sub, 'user')}`,
+  /** Where a user's index lies: first where it is written, then where an older key would have put it. */
+  user: (sub: string) =>
+    sealer.fingerprints(sub, 'user').map((fingerprint) => `${prefix}:user:${fingerprint}`),
 });

@@ -5,15 +5,15 @@
  */
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Limit } from '../settings.ts';
-import { StoreUnavailable, type RedisClient } from './redis.ts';
+import { lua, StoreUnavailable, type RedisClient } from './redis.ts';
 
 /** What a caller may know of its own limit (draft-ietf-httpapi-ratelimit-headers). */
 export type Share = { limit: Limit; allowed: boolean; remaining: number; resetMs: number };
 
 export type Limiter = {
   take(key: string): Promise<Share>;
-  /** Gives one back that turned out to cost nothing. */
-  giveBack(key: string): Promise<void>;
+  /** Gives one back that turned out to cost nothing; `undefined` when nobody can say what is left. */
+  giveBack(key: string): Promise<Share | undefined>;
 };
 
 export function createSharedLimiter(redis: RedisClient, keyPrefix: string, limit: Limit): Limiter {
@@ -24,6 +24,7 @@ export function createSharedLimiter(redis: RedisClient, keyPrefix: string, limit
       points: limit.points,
       duration: Math.ceil(limit.windowMs / 1000),
       rejectIfRedisNotReady: true,
+      customIncrTtlLuaScript: lua('limit'),
     }),
     limit,
   );
@@ -53,7 +54,10 @@ function limiter(counter: RateLimiterRedis | RateLimiterMemory, limit: Limit): L
     },
     async giveBack(key) {
       // A courtesy: what cannot be given back comes back with the window.
-      await counter.reward(key).catch(() => undefined);
+      return counter.reward(key).then(
+        (result) => share(result, true),
+        () => undefined,
+      );
     },
   };
 }

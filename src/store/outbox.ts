@@ -15,8 +15,15 @@ declare module 'ioredis' {
   }
 }
 
-/** A task and when it is due (epoch ms). */
+/** A task and when it is due (epoch ms). What no version of ours wrote has no change, and is all name. */
 export type Due = { change: string; name: string; at: number };
+
+const MEMBER = /^([^:]+):([^:]+)$/;
+const parseMember = (member: string, at: number): Due => {
+  const [, change = '', name = member] = MEMBER.exec(member) ?? [];
+  return { change, name, at };
+};
+const memberOf = ({ change, name }: Due): string => (change === '' ? name : `${change}:${name}`);
 
 /** A lease on a due task. Whoever acts under an old epoch is told `stale` and changes nothing. */
 export type Claim = { task: string; epoch: string; attempts: number; until: number };
@@ -34,7 +41,7 @@ export function createOutbox(redis: RedisClient, keys: Keys) {
       leaseMs: number,
       holder: string,
     ): Promise<Claim | undefined> {
-      const task = `${due.change}:${due.name}`;
+      const task = memberOf(due);
       const args = [task, String(now), String(leaseMs), holder];
       const lease = await answered(redis.claim(3, keys.due, keys.leases, keys.epoch, ...args));
       if (lease.length === 0) return undefined;
@@ -53,10 +60,8 @@ export function createOutbox(redis: RedisClient, keys: Keys) {
         redis.zrangebyscore(keys.due, '-inf', now, 'WITHSCORES', 'LIMIT', 0, count),
       );
       const tasks: Due[] = [];
-      for (let i = 0; i < found.length; i += 2) {
-        const [change = '', name = ''] = found[i]!.split(':');
-        tasks.push({ change, name, at: Number(found[i + 1]) });
-      }
+      for (let i = 0; i < found.length; i += 2)
+        tasks.push(parseMember(found[i]!, Number(found[i + 1])));
       return tasks;
     },
 

@@ -30,6 +30,8 @@ export async function readRecord<T>(
   }
 }
 
+export type RecordWrite = { version: string; body?: string; keepUntil?: string };
+
 /** One write of a plan for swap.lua: over this version (0 = must not exist), to be kept until then. */
 export const recordWrite = (
   sealer: Sealer,
@@ -37,7 +39,7 @@ export const recordWrite = (
   value: object,
   version: number,
   until: number | undefined,
-) => ({
+): RecordWrite => ({
   version: String(version),
   body: `${SCHEMA} ${sealer.seal(JSON.stringify(value), place)}`,
   ...(until === undefined ? {} : { keepUntil: String(until) }),

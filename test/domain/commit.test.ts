@@ -10,17 +10,7 @@ import {
 } from '../../src/domain/commit.ts';
 import type { EmailChange } from '../../src/domain/email-change.ts';
 import { revocationTask } from '../../src/domain/transitions.ts';
-import {
-  ADA,
-  inWords,
-  SITUATIONS,
-  SOON,
-  stepOf,
-  T0,
-  AFTERMATH,
-  written,
-  type Situation,
-} from './stories.ts';
+import { ADA, inWords, SITUATIONS, SOON, stepOf, AFTERMATH, written } from './stories.ts';
 
 const identity = ADA.identities[0]!;
 const ada = (more: Partial<TenantUser>): TenantUser => ({ ...ADA, ...more });
@@ -239,17 +229,6 @@ test('what came of the sessions is told once for the commit and once for the und
     { change: undone.id, name: 'event.revocation.undone.done', at: SOON },
   ]);
   expect(stepOf(revoked(undone, 'done', told[1]!)).tasks).toEqual([told[1]]);
-});
-
-test.each<[Situation, string]>([
-  ['invited', 'rejected'],
-  ['both, new agreed', 'rejected → mail.failed'],
-  ['both, current agreed', 'rejected'],
-  ['confirmed', 'rejected → mail.failed'],
-])('whoever confirmed is told of a rejection: %s', (situation, outcome) => {
-  const verdict = reject(SITUATIONS[situation], 'email-taken', T0);
-  expect(inWords(verdict, T0)).toBe(outcome);
-  expect(written(verdict).reason).toBe('email-taken');
 });
 
 test.each<[string | undefined, string | undefined, boolean]>([

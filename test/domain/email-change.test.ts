@@ -89,6 +89,11 @@ const CANCELED = [
   'canceled instead of silence',
   'canceled after the click',
 ] as const;
+const CANCELED_AFTER_A_CLICK = [
+  'canceled half-way',
+  'canceled instead of silence',
+  'canceled after the click',
+] as const;
 const FAILED = ['superseded', ...CANCELED, 'expired', 'rejected'] as const;
 /** Nothing stands in the way of a next request. */
 const OVER = [...UNDOABLE, 'undo refused', ...UNDONE, ...FAILED] as const;
@@ -340,8 +345,7 @@ const TABLE: Record<string, Row> = {
     at: SOON,
     decide: (change, now) => reject(change, 'email-taken', now),
     outcomes: {
-      rejected: ['asked', 'invited', 'both invited', 'both, current agreed'],
-      'rejected → mail.failed': ['both, new agreed', ...WAITING, ...CONFIRMED],
+      rejected: OPEN,
       recorded: except(...OPEN),
     },
   },
@@ -370,7 +374,7 @@ const TABLE: Record<string, Row> = {
   },
   'the address can not be put back': {
     at: SOON,
-    decide: (change) => refuseUndo(change, 'address-drifted', userOf(change)),
+    decide: (change, now) => refuseUndo(change, 'address-drifted', userOf(change), now),
     outcomes: { committed: UNDER_WAY, recorded: except(...UNDER_WAY) },
   },
   'start of the confirmation mail': {
@@ -416,7 +420,21 @@ const TABLE: Record<string, Row> = {
   'start of the mail that it failed': {
     at: SOON,
     decide: (change) => startMail(change, 'mail.failed'),
-    outcomes: { rejected: ['rejected'], recorded: except('rejected') },
+    outcomes: {
+      rejected: ['rejected'],
+      canceled: CANCELED_AFTER_A_CLICK,
+      recorded: except('rejected', ...CANCELED_AFTER_A_CLICK),
+    },
+  },
+  'start of the mail that it was stopped': {
+    at: SOON,
+    decide: (change) => startMail(change, 'mail.stopped'),
+    outcomes: { recorded: ALL },
+  },
+  'start of the mail that it can not be undone': {
+    at: SOON,
+    decide: (change) => startMail(change, 'mail.refused'),
+    outcomes: { committed: ['undo refused'], recorded: except('undo refused') },
   },
   'start of the mail that it was undone': {
     at: SOON,

@@ -202,7 +202,8 @@ function createWorld() {
         const decision = decideUndo(change, later, account);
         if (decision.kind === 'settled')
           finish(run, settleUndo(change, followersOf(change), user, LOCK_MS, now));
-        else if (decision.kind === 'refuse') finish(run, refuseUndo(change, decision.reason, user));
+        else if (decision.kind === 'refuse')
+          finish(run, refuseUndo(change, decision.reason, user, now));
         else Object.assign(run, { step: 'start', patch: decision.email });
       } else if (run.step === 'start') {
         const verdict = apply(startUndoing(change, followersOf(change), user, now));

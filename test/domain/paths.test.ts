@@ -154,7 +154,7 @@ function walk(path: Path): Seen {
     const drifted = path.undo === 'refused by drift';
     take(
       drifted
-        ? refuseUndo(change, 'address-drifted', user!)
+        ? refuseUndo(change, 'address-drifted', user!, now)
         : settleUndo(change, [], user!, LOCK_MS, now),
     );
   }

@@ -97,7 +97,7 @@ export const SITUATIONS = {
   'waived, committed': waivedCommitted,
   'undo asked': undoAsked,
   undoing,
-  'undo refused': written(refuseUndo(undoing, 'address-drifted', userOf(undoing))),
+  'undo refused': written(refuseUndo(undoing, 'address-drifted', userOf(undoing), T0 + 6 * SECOND)),
   undone: written(settleUndo(undoing, [], userOf(undoing), LOCK_MS, T0 + 6 * SECOND)),
   'waived, undone': written(
     settleUndo(

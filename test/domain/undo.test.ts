@@ -178,7 +178,7 @@ describe('one PATCH of a user at a time', () => {
   test('the turn is over when the undo is settled or refused', () => {
     const started = stepOf(startUndoing(second, [], user, SOON));
     const settled = stepOf(settleUndo(started.changes[0]!, [], started.user!, LOCK_MS, SOON));
-    const refused = stepOf(refuseUndo(started.changes[0]!, 'email-taken', started.user!));
+    const refused = stepOf(refuseUndo(started.changes[0]!, 'email-taken', started.user!, SOON));
     expect(settled.user).not.toHaveProperty('undoing');
     expect(refused.user).toEqual(user);
     expect(startUndoing(first, [refused.changes[0]!], refused.user!, SOON).kind).toBe('write');
@@ -193,7 +193,7 @@ describe('one PATCH of a user at a time', () => {
 
   test("an undo that is refused does not end another's turn", () => {
     const other = { ...user, undoing: 'another' };
-    expect(stepOf(refuseUndo(second, 'email-taken', other)).user!.undoing).toBe('another');
+    expect(stepOf(refuseUndo(second, 'email-taken', other, SOON)).user!.undoing).toBe('another');
   });
 });
 
@@ -214,9 +214,12 @@ test('a change that is not among the committed ones of the index ends without ta
 
 test('a refused undo leaves the change committed, says why and can not be asked for again', () => {
   const { undoing } = SITUATIONS;
-  const refused = written(refuseUndo(undoing, 'email-taken', userOf(undoing)));
+  const refused = written(refuseUndo(undoing, 'email-taken', userOf(undoing), SOON));
   const { writing: _, ...rest } = undoing;
-  expect(refused).toEqual({ ...rest, undo: { ...undoing.undo, refused: 'email-taken' } });
+  expect(refused).toEqual({
+    ...rest,
+    undo: { ...undoing.undo, refused: 'email-taken', refusedAt: SOON },
+  });
   expect(requestUndo(refused, SOON).kind).toBe('recorded');
 });
 

@@ -398,7 +398,7 @@ describe('how long a record is kept', () => {
   test("the user's index outlives every record it may point to", async () => {
     const opened = openStore();
     const change = await put(opened);
-    const indexTtl = () => opened.redis.pttl(opened.keys.user(change.sub));
+    const indexTtl = () => opened.redis.pttl(opened.keys.user(change.sub)[0]!);
     // The longest undo window there is, and the time for which a closed change is kept.
     expect(await indexTtl()).toBeGreaterThan((await ttlOf(opened, change)) + 29 * DAY);
     await opened.store.decideAmong(change.id, (latest, user) => ({

@@ -21,13 +21,18 @@ const ENTRIES = {
   both: 'dist/start.js',
 } as const;
 
+/** The same entries, not built. */
+const SOURCES = { api: 'src/server.ts', workers: 'workers/main.ts', both: 'start.ts' } as const;
+
 /** Starts one process of the service on a free port. It is killed when the test ends. */
 export async function startProcess(
   role: keyof typeof ENTRIES,
   env: Record<string, string>,
+  from: 'dist' | 'source' = 'dist',
 ): Promise<ServiceProcess> {
+  const entry = from === 'dist' ? [ENTRIES[role]] : ['--import', 'tsx', SOURCES[role]];
   const [port, workerPort] = [await freePort(0), await freePort(0)];
-  const child = spawn(process.execPath, [ENTRIES[role]], {
+  const child = spawn(process.execPath, entry, {
     env: { PATH: process.env['PATH'], ...env, PORT: String(port), WORKER_PORT: String(workerPort) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -55,6 +60,8 @@ export async function startProcess(
       await eventually(
         async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.ok,
         `${role} to be ready: ${stderr}`,
+        // Two processes that start side by side on a busy machine take their time.
+        30_000,
       );
     },
   };

@@ -16,6 +16,8 @@ export type WireCall = {
   method?: string;
   headers?: OutgoingHttpHeaders | readonly string[];
   body?: string | Buffer;
+  /** Reads no body of an answer with such headers: a stream may not end. */
+  stopAt?: (headers: IncomingHttpHeaders) => boolean;
 };
 
 /** A request as it is: no header added but Host and framing, none forbidden, nothing followed. */
@@ -32,7 +34,8 @@ export async function send(base: string, path: string, call: WireCall = {}): Pro
   sent.end(call.body);
   const [answer] = (await once(sent, 'response')) as [IncomingMessage];
   const chunks: Buffer[] = [];
-  for await (const chunk of answer) chunks.push(chunk as Buffer);
+  if (call.stopAt?.(answer.headers) === true) answer.destroy();
+  else for await (const chunk of answer) chunks.push(chunk as Buffer);
   return {
     status: answer.statusCode ?? 0,
     headers: answer.headers,
@@ -50,6 +53,22 @@ export async function sendBytes(base: string, bytes: string): Promise<string> {
   socket.on('data', (chunk) => (text += String(chunk)));
   await once(socket, 'close');
   return text;
+}
+
+/** The answer to raw bytes, taken apart as strictly as a proxy would. */
+export function parseAnswer(raw: string): WireAnswer {
+  const [head = '', ...rest] = raw.split('\r\n\r\n');
+  const [statusLine = '', ...lines] = head.split('\r\n');
+  const [, status] = /^HTTP\/1\.1 (\d{3}) [\w ]+$/.exec(statusLine) ?? [];
+  expect(status, raw).toBeDefined();
+  const headers = Object.fromEntries(
+    lines.map((line) => {
+      const [, name = '', value = ''] = /^([\w-]+): (.*)$/.exec(line) ?? [];
+      expect(name, line).not.toBe('');
+      return [name.toLowerCase(), value];
+    }),
+  );
+  return { status: Number(status), headers, text: rest.join('\r\n\r\n') };
 }
 
 /** A press of the button: the form as a browser sends it. */
@@ -106,7 +125,7 @@ export async function state(world: World): Promise<Record<string, string>> {
   return Object.fromEntries(
     all.filter(
       ([key, value]) =>
-        !/:limit-|:(?:tenant|mail|upkeep):|:budget$/.test(key) &&
+        !/:limit-|:(?:tenant|mail|event|upkeep):|:budget$/.test(key) &&
         !/^("none"|\[\]|\{\})$/.test(value),
     ),
   );
@@ -180,7 +199,7 @@ export async function askAndReadMail(
   const asked = await ask(world, user.token, email, more);
   expect(asked.status, asked.text).toBe(202);
   const fresh = (to: string) =>
-    world.inbox.waitFor((mail) => mail.to.includes(to) && !seen.has(mail));
+    world.inbox.waitFor((mail) => mail.to.includes(to) && !seen.has(mail), 15_000);
   const [invitation, notice] = await Promise.all([fresh(email), fresh(user.email)]);
   return {
     id: asked.body.id,

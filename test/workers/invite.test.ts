@@ -5,11 +5,13 @@ import {
   ask,
   callsAbout,
   click,
+  commit,
   invite,
   mailsOf,
   managementCalls,
   NEW,
   OLD,
+  recordOf,
   startDeployment,
   untilDrained,
   untilMails,
@@ -66,6 +68,26 @@ describe('an invitation', () => {
     expect(toNew?.text).toContain('ada.new@example.org');
     expect(toOld?.text).toContain('ada.old@example.com');
   });
+});
+
+test.each([
+  'auth0|../../clients',
+  'auth0|..%2F..%2Fclients?x=1#y',
+  'auth0|a:b|{x}*[y]\\',
+  `auth0|${'x'.repeat(180)}`,
+])('a user id that looks like a path, a pattern or a key, %s, is one user’s', async (user_id) => {
+  const world = await startWorld();
+  const other = await ask(world, { email: 'other@example.com', to: 'other@example.org' });
+  const { sub, id } = await commit(world, { user_id });
+  expect(sub).toBe(user_id);
+  expect(world.tenant.user(user_id)).toMatchObject({ email: NEW, email_verified: true });
+  expect(callsAbout(world, user_id)).toEqual(['GET 200', 'GET 200', 'PATCH 200']);
+  const paths = managementCalls(world).map(({ path }) => path);
+  expect(new Set(paths)).toEqual(
+    new Set([`/api/v2/users/${user_id}`, `/api/v2/users/${other.sub}`]),
+  );
+  expect((await recordOf(world, other.id)).status).toBe('pending');
+  expect((await recordOf(world, id)).status).toBe('committed');
 });
 
 describe('a change that can not be ends before anybody is mailed', () => {

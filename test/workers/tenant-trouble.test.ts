@@ -75,6 +75,35 @@ describe('a tenant in trouble', () => {
     expect(effectivePatches(world)).toHaveLength(1);
   });
 
+  test('a tenant that answers nothing but 429 for ten minutes is an alarm for the operator, once in ten minutes', async () => {
+    const world = await startWorld();
+    const alarms = () => world.logs.filter(({ event }) => event === 'tenant.unwell');
+    const invited = await invite(world);
+    const ill = world.tenant.faults.add({
+      kind: 'status',
+      status: 429,
+      headers: { 'retry-after': '0' },
+      match: { path: '/api/v2/' },
+    });
+    await click(world, invited.link);
+    const asked = async () => {
+      const { hits } = ill;
+      // Whatever was put off after the last refusal.
+      world.pass(60_000);
+      await eventually(() => ill.hits > hits);
+    };
+    await eventually(() => ill.hits > 0);
+    await asked();
+    expect(alarms()).toEqual([]);
+    world.pass(480_000);
+    await asked();
+    await asked();
+    await asked();
+    expect(alarms()).toMatchObject([{ level: 'error', why: 'tenant: busy (429)' }]);
+    ill.remove();
+    await untilStatus(world, invited, 'committed');
+  });
+
   test('a 401 drops the token, fetches one new token, and the call is made again at once', async () => {
     const world = await startWorld();
     const invited = await invite(world);

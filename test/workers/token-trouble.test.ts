@@ -67,6 +67,21 @@ describe('a token endpoint in trouble', () => {
     }
   });
 
+  test('that is away for ten minutes is an alarm for the operator', async () => {
+    const world = await startWorld();
+    const away = world.tenant.faults.add({ kind: 'reset', match: { path: '/oauth/token' } });
+    const asked = await ask(world);
+    await eventually(() => away.hits > 0);
+    world.pass(600_000);
+    await eventually(() => world.logs.some(({ event }) => event === 'tenant.unwell'));
+    away.remove();
+    world.pass(60_000);
+    await untilMails(world, asked, 2);
+    expect(world.logs.filter(({ event }) => event === 'tenant.unwell')).toMatchObject([
+      { level: 'error', why: 'tenant: away' },
+    ]);
+  });
+
   test('a slow one is waited for by all, and asked once', async () => {
     const world = await startWorld(wide());
     await startDeployment(world);

@@ -36,7 +36,7 @@ const addressOf = (world: World, { sub }: Asked) => world.tenant.user(sub).email
 const written = (world: World, { sub }: Asked) =>
   effectivePatches(world, sub).map(({ body }) => (body as { email: string }).email);
 const tellings = (world: World, change_: { id: string }) =>
-  mailsOf(world, change_).filter((mail) => /^(undone|restored)/.test(mail));
+  mailsOf(world, change_).filter((mail) => /^(undone|restored|refused)/.test(mail));
 
 const MAILS_OF_AN_UNDO = [`restored → ${OLD}`, `undone → ${NEW}`];
 
@@ -181,7 +181,8 @@ describe('an undo is refused, with its reason, and the account is left alone, wh
     expect((await recordOf(world, id)).status).toBe('committed');
     expect(world.tenant.findUser(committed.sub)?.email).toBe(before);
     expect(written(world, committed)).toEqual([NEW]);
-    expect(tellings(world, committed)).toEqual([]);
+    // Who asked for it is told, and nobody else.
+    expect(tellings(world, committed)).toEqual([`refused → ${OLD}`]);
     // The page behind the link says so too, and pressing again changes nothing.
     const clicked = await fetch(`${world.api}/undo`, {
       method: 'POST',

@@ -13,6 +13,7 @@ import { sharesOf } from '../lease.ts';
 import { fetchWhole } from './fetch-whole.ts';
 import { createManagementTokens, type ManagementToken } from './management-token.ts';
 import { createTenantBudget } from './tenant-budget.ts';
+import { createTenantWatch } from './tenant-watch.ts';
 
 /** How long a call may wait for its turn, and until when it may still be sent (epoch ms). */
 type CallOptions = { maxWaitMs: number; sendBefore?: number };
@@ -35,6 +36,7 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
   const { config, now } = deps;
   const tokens = createManagementTokens(deps);
   const budget = createTenantBudget(deps);
+  const watch = createTenantWatch(deps);
   const { callMs } = sharesOf(config);
 
   const timed = async (method: string, send: () => Promise<Response>): Promise<Response> => {
@@ -68,12 +70,19 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
     options: CallOptions,
   ): Promise<T> => {
     for (let again = true; ; again = false) {
-      const token = await tokens.get();
+      const token = await tokens.get().catch((error: unknown) => {
+        if (error instanceof TenantFault && error.kind === 'away') watch.failed(error.message);
+        throw error;
+      });
       await budget.take(options.maxWaitMs);
       try {
-        return await use(clientFor(token, options));
+        const answer = await use(clientFor(token, options));
+        watch.served();
+        return answer;
       } catch (error) {
         const fault = classify(error);
+        if (fault.kind === 'refused' || fault.kind === 'configuration') watch.served();
+        else watch.failed(fault.message);
         if (fault.answer.status !== 401) throw fault;
         await tokens.drop(token);
         if (!again) throw new TenantFault('configuration', { status: 401, cause: error });

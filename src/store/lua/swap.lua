@@ -5,8 +5,9 @@
 -- KEYS[2]   leases   hash: "<change>:<task>" to "<epoch> <attempts> <holder>"
 -- KEYS[3]   audit    stream of sealed lines
 -- KEYS[4..] records  strings "<version> <body>"
--- ARGV[1]   plan     JSON: claim? { task, epoch, fate: "done"|"hold"|"later", at?, uncounted? },
---                    writes [{ version, body, keepUntil? }] in the order of KEYS[4..],
+-- ARGV[1]   plan     JSON: claim? { task, epoch, until, fate: "done"|"hold"|"later", at?, uncounted? },
+--                    writes [{ version, body?, keepUntil? }] in the order of KEYS[4..]; without a
+--                    body the record goes, and version 0 says that there must be none,
 --                    tasks [[at, member]], announce [channel, message]?,
 --                    audit [line], auditLength
 -- Returns   "written" | "conflict" (a record has another version) | "stale" (the claim was lost)
@@ -27,8 +28,10 @@ for i, write in ipairs(plan.writes) do
 end
 
 for i, write in ipairs(plan.writes) do
-  local body = string.format('%d %s', tonumber(write.version) + 1, write.body)
-  if write.keepUntil then
+  local body = write.body and string.format('%d %s', tonumber(write.version) + 1, write.body)
+  if not body then
+    redis.call('DEL', KEYS[3 + i])
+  elseif write.keepUntil then
     redis.call('SET', KEYS[3 + i], body, 'PXAT', write.keepUntil)
   else
     redis.call('SET', KEYS[3 + i], body)
@@ -36,7 +39,10 @@ for i, write in ipairs(plan.writes) do
 end
 
 if claim and claim.fate == 'done' then
-  redis.call('ZREM', KEYS[1], claim.task)
+  -- A click that came meanwhile may have made the same task due again: that one is not done.
+  if tonumber(redis.call('ZSCORE', KEYS[1], claim.task) or 0) == claim['until'] then
+    redis.call('ZREM', KEYS[1], claim.task)
+  end
   redis.call('HDEL', KEYS[2], claim.task)
 elseif claim and claim.fate == 'later' then
   local epoch, attempts = string.match(lease, '^(%d+) (%d+)')

@@ -13,7 +13,7 @@ let tenant: Tenant;
 beforeAll(async () => {
   tenant = await startTenant({
     clientPublicKey: client.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-    authTimeClaim: 'https://readdress.example/auth_time',
+    actions: ['login-evidence'],
     users: [{ user_id: 'auth0|ada', email: 'ada@example.com' }],
   });
 });
@@ -178,7 +178,7 @@ describe('accessToken', () => {
       aud: [tenant.audience, `${tenant.issuer}userinfo`],
       scope: 'openid profile email change:email',
       azp: tenant.spaClientId,
-      'https://readdress.example/auth_time': 1234,
+      'https://readdress/auth_time': 1234,
     });
     expect((await read({ sub: 'auth0|ada', scope: 'change:email' }))?.claims['aud']).toBe(
       tenant.audience,
