@@ -56,7 +56,6 @@ const good = (): History => ({
     links: '#x',
   })),
   tokens: 1,
-  faults: new Map(),
   end: {
     accounts: new Map([[SUB, { email: 'new@new.example', verified: true }]]),
     records: [committed],

@@ -15,6 +15,8 @@ export type Member = {
   role: Role;
   /** Of its present life; '' while there is none. */
   url: string;
+  /** Where operators look: health and measures. */
+  operatorsUrl: string;
   pid: number | undefined;
   /** Ended and stopped processes get no signal. */
   signal(signal: NodeJS.Signals): boolean;
@@ -38,7 +40,7 @@ export type Fleet = {
   alarms: LogLine[];
   /** Log lines that hold what must never be in one. */
   leaks: string[];
-  /** What was written where no log goes: crashes of the runtime, warnings. */
+  /** What was written where no log goes: crashes and warnings of the runtime. */
   stderr: string[];
   close(): Promise<void>;
 };
@@ -54,6 +56,9 @@ export type FleetOptions = {
 
 const ENTRIES = { api: 'src/server.js', workers: 'workers/main.js' } as const;
 const REVIVE_AFTER_MS = 200;
+/** ioredis listens once more for each READONLY that a connection brings; the listeners go with it. */
+const LISTENERS =
+  /^\(node:\d+\) MaxListenersExceededWarning: .* close listeners added to \[Socket\].*\n(?:\(Use `node --trace-warnings .*\n)?/gm;
 
 export function startFleet(options: FleetOptions): Fleet {
   const fleet: Omit<Fleet, 'members'> & { members: Member[] } = {
@@ -85,13 +90,15 @@ export function startFleet(options: FleetOptions): Fleet {
 
   const live = async (member: Member): Promise<NodeJS.Signals | number> => {
     const port = await freePort();
+    const operatorsPort = member.role === 'api' ? await freePort() : port;
     if (closed.signal.aborted) return 0;
     const child = spawn(process.execPath, [join(options.dist, ENTRIES[member.role])], {
       env: {
         PATH: process.env['PATH'],
         ...options.env,
         PORT: String(port),
-        WORKER_PORT: String(port),
+        METRICS_PORT: String(operatorsPort),
+        WORKER_PORT: String(operatorsPort),
         ...(member.crashAt === '' ? {} : { CRASH_AT: member.crashAt }),
       },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -99,6 +106,7 @@ export function startFleet(options: FleetOptions): Fleet {
     children.add(child);
     member.pid = child.pid;
     member.url = `http://127.0.0.1:${port}`;
+    member.operatorsUrl = `http://127.0.0.1:${operatorsPort}`;
     member.signal = (signal) => child.kill(signal);
     let rest = '';
     child.stdout.on('data', (chunk: Buffer) => {
@@ -110,8 +118,9 @@ export function startFleet(options: FleetOptions): Fleet {
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
     const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
     children.delete(child);
+    const words = stderr.replaceAll(LISTENERS, '');
     // A port that another process of this machine took first is nobody's fault, and the next life has another.
-    if (stderr !== '' && !stderr.includes('EADDRINUSE')) fleet.stderr.push(stderr);
+    if (words !== '' && !words.includes('EADDRINUSE')) fleet.stderr.push(words);
     member.url = '';
     member.pid = undefined;
     const end = signal ?? code ?? 0;
@@ -124,6 +133,7 @@ export function startFleet(options: FleetOptions): Fleet {
     const member: Member = {
       role,
       url: '',
+      operatorsUrl: '',
       pid: undefined,
       crashAt: '',
       revive: true,

@@ -28,7 +28,6 @@ export type History = {
   mails: readonly Mail[];
   /** Management tokens that the tenant gave out. */
   tokens: number;
-  faults: ReadonlyMap<string, number>;
   end: {
     /** What the tenant says of each user. */
     accounts: ReadonlyMap<string, { email: string; verified: boolean }>;
@@ -39,7 +38,7 @@ export type History = {
     due: readonly string[];
     leases: readonly string[];
     parked: readonly string[];
-    /** Where a secret was found: log lines, keys of Redis. */
+    /** Where a secret was found: log lines, measures, commands that Redis carried out. */
     leaks: readonly string[];
     /** Errors that nobody caught, as the processes wrote them. */
     crashes: readonly string[];

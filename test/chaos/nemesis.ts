@@ -3,11 +3,10 @@
  * against processes, Redis, the network between them, the tenant and the mail server.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Fault, FaultAction } from '../../demo/tenant/faults.ts';
-import type { SmtpFault } from '../../demo/inbox/faults.ts';
 import { CRASH_POINTS } from '../../src/crash-points.ts';
 import type { Member } from './deployment.ts';
 import type { Leeway } from './history.ts';
+import { smtpFault, tenantFault } from './outside-faults.ts';
 import type { Chance } from './random.ts';
 import type { Stage } from './stage.ts';
 import { NOBODY } from './virtual-users.ts';
@@ -86,6 +85,20 @@ export function startNemesis(stage: Stage, chance: Chance, paceMs: number): Neme
       await redis.call('CLIENT', 'PAUSE', String(ms), chance.pick(['ALL', 'WRITE']));
       await sleep(ms);
     },
+    async readOnly() {
+      note('Redis demoted to a replica');
+      doubt(MAILS_AT_ONCE, 1);
+      await redis.call('REPLICAOF', '127.0.0.1', '1');
+      await sleep(chance.between(200, 2500));
+      await promote(stage);
+    },
+    async outOfMemory() {
+      note('Redis out of memory');
+      doubt(MAILS_AT_ONCE, 1);
+      await redis.call('CONFIG', 'SET', 'maxmemory', '1');
+      await sleep(chance.between(200, 2500));
+      await redis.call('CONFIG', 'SET', 'maxmemory', '0');
+    },
     async network() {
       const how = chance.pick(['cut', 'halfClose', 'blackHole', 'swallow', 'delay', 'pause']);
       const ms = chance.between(200, 3000);
@@ -130,11 +143,12 @@ export function startNemesis(stage: Stage, chance: Chance, paceMs: number): Neme
     async wakeUps() {
       note('wake-ups lost');
       const keys = await queueKeys(stage);
-      if (keys.length > 0) await redis.del(...keys);
+      if (keys.length > 0) await redis.del(...keys).catch(unlessRefused);
     },
     async time() {
       note('time passed');
-      await stage.hurry();
+      // It does not, for who is not let to write it down.
+      await stage.hurry().catch(unlessRefused);
     },
   };
 
@@ -153,6 +167,8 @@ export function startNemesis(stage: Stage, chance: Chance, paceMs: number): Neme
             [1, 'term'],
             [1.5, 'redis'],
             [1, 'clientPause'],
+            [1, 'readOnly'],
+            [1, 'outOfMemory'],
             [4, 'network'],
             [6, 'tenant'],
             [4, 'smtp'],
@@ -176,6 +192,8 @@ export function startNemesis(stage: Stage, chance: Chance, paceMs: number): Neme
     async heal() {
       end.abort();
       await over;
+      await promote(stage);
+      await redis.call('CONFIG', 'SET', 'maxmemory', '0');
       proxy.heal();
       tenant.faults.clear();
       inbox.clearFaults();
@@ -202,47 +220,8 @@ const queueKeys = async ({ redis }: Stage): Promise<string[]> => {
   return keys.filter((key) => /\}:(tenant|mail|event|upkeep):/.test(key));
 };
 
-function tenantFault(chance: Chance): Fault {
-  const action = chance.pick<FaultAction>([
-    { kind: 'status', status: 500 },
-    { kind: 'status', status: 502, body: { message: 'bad gateway' } },
-    { kind: 'status', status: 503, headers: { 'retry-after': 'soon' } },
-    { kind: 'status', status: 429, headers: { 'retry-after': '1' } },
-    { kind: 'status', status: 429, headers: { 'x-ratelimit-reset': '0' } },
-    { kind: 'status', status: 429, headers: { 'x-ratelimit-reset': 'tomorrow', date: 'never' } },
-    { kind: 'hang' },
-    { kind: 'reset' },
-    { kind: 'garbage' },
-    { kind: 'html200' },
-    { kind: 'empty200' },
-    { kind: 'halfBody' },
-    { kind: 'slowBody' },
-    { kind: 'redirect' },
-    { kind: 'delay', ms: chance.between(50, 700) },
-    { kind: 'executeThenReset' },
-    { kind: 'executeThenHang' },
-    { kind: 'executeThenStatus', status: chance.pick([500, 502, 504]) },
-  ]);
-  const match = chance.weigh<Fault['match']>([
-    [5, { method: 'PATCH' }],
-    [3, { method: 'GET', path: '/api/v2' }],
-    [1, { path: '/oauth/token' }],
-    [2, { path: '/api/v2' }],
-  ]);
-  return { ...action, ...(match ? { match } : {}), times: chance.between(1, 6) };
-}
+const promote = async ({ redis }: Stage): Promise<unknown> => redis.call('REPLICAOF', 'NO', 'ONE');
 
-function smtpFault(chance: Chance): SmtpFault {
-  const stage = chance.pick(['connect', 'mail', 'rcpt', 'data', 'afterData'] as const);
-  const action = chance.pick([
-    'hang',
-    'drop',
-    { code: 421, message: 'closing' },
-    { code: 450, message: 'greylisted, try again later' },
-    { code: 451, message: 'local error' },
-    { code: 452, message: 'insufficient storage' },
-  ] as const);
-  // Who keeps a mail and says that he does not will get it again, from anybody.
-  const lies = stage === 'afterData' && typeof action !== 'string';
-  return { stage, action: lies ? 'drop' : action, times: chance.between(1, 6) };
+function unlessRefused(error: unknown): void {
+  if (!(error instanceof Error) || !/READONLY|OOM/.test(error.message)) throw error;
 }

@@ -8,6 +8,7 @@ export type Chance = {
   pick<T>(from: readonly T[]): T;
   /** One of several, by weight. */
   weigh<T>(from: readonly (readonly [weight: number, choice: T])[]): T;
+  shuffled<T>(list: readonly T[]): T[];
   /** Another stream, which does not depend on how much of this one is used. */
   fork(number: number): Chance;
 };
@@ -30,6 +31,11 @@ export function createChance(seed: number): Chance {
       for (const [weight, choice] of from) if ((left -= weight) < 0) return choice;
       return from.at(-1)![1];
     },
+    shuffled: (list) =>
+      list
+        .map((each) => ({ each, place: next() }))
+        .toSorted((a, b) => a.place - b.place)
+        .map(({ each }) => each),
     fork: (number) => createChance(Math.imul(seed, 0x9e3779b1) ^ Math.imul(number + 1, 0x85ebca6b)),
   };
 }

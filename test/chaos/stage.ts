@@ -9,12 +9,14 @@ import { inject, onTestFinished } from 'vitest';
 import { startInbox, type Inbox } from '../../demo/inbox.ts';
 import { spawnRedis, type SpawnedRedis } from '../../demo/redis.ts';
 import { startTenant, type Tenant } from '../../demo/tenant.ts';
-import { isOpen, type EmailChange } from '../../src/domain/email-change.ts';
+import type { EmailChange } from '../../src/domain/email-change.ts';
 import { createSealer } from '../../src/seal.ts';
-import { callApi, eventually, type Answer, type CallOptions } from '../support/world.ts';
-import { isReady, startFleet, type Fleet, type Member } from './deployment.ts';
+import { eventually, type Answer, type CallOptions } from '../support/world.ts';
+import { startBalancer } from './balancer.ts';
+import { startFleet, type Fleet } from './deployment.ts';
 import { startFaultProxy, type FaultProxy } from './fault-proxy.ts';
 import type { History, Told } from './history.ts';
+import { createRecorded, findOnDisk } from './recorded.ts';
 
 export type StageOptions = {
   apis?: number;
@@ -28,8 +30,12 @@ export type VirtualUser = { sub: string; original: string };
 export type Link = { purpose: string; token: string; change: string; at: number };
 
 export type Stage = {
+  /** Epoch ms. */
+  startedAt: number;
   tenant: Tenant;
   inbox: Inbox;
+  /** Settings of the service. */
+  env: Readonly<Record<string, string>>;
   fleet: Fleet;
   proxy: FaultProxy;
   redis: Redis;
@@ -38,6 +44,8 @@ export type Stage = {
   users: readonly VirtualUser[];
   addUser(): VirtualUser;
   told: Told[];
+  /** An access token from a fresh login. */
+  tokenOf(user: VirtualUser): Promise<string>;
   /** One call as this user, or as the holder of a link; the answer goes into the history. */
   act(user: VirtualUser, op: Told['op'], what?: Act): Promise<Answer | undefined>;
   /** Links in the mails to any address of this user, oldest first. */
@@ -48,32 +56,19 @@ export type Stage = {
   hurry(): Promise<void>;
   /** Waits until nothing is left to do. */
   quiet(timeoutMs?: number): Promise<boolean>;
-  history(faults?: ReadonlyMap<string, number>): Promise<History>;
+  history(): Promise<History>;
 };
 type Act = { email?: string; change?: string; link?: Link; prefer?: string };
 
 const DOMAIN = 'chaos.test';
-const PREFIX = `readdress:{${DOMAIN}}`;
-const CALL_TIMEOUT_MS = 4000;
-/** How often a load balancer asks for readiness. */
-const LOOK_MS = 250;
-/** Every mailbox of the run, and every link token: no log line and no key of Redis may hold one. */
-const SECRET = /@(?:old|new)\.example|[\w-]{64,}/;
-
-/** Tasks that wait for nothing but time become due; what a worker holds is left to it. */
-const HURRY = `
-local moved = 0
-for _, task in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  local lease = redis.call('HGET', KEYS[2], task)
-  if not string.find(task, ':expire$') and (not lease or string.sub(lease, -2) == ' -') then
-    local at = tonumber(redis.call('ZSCORE', KEYS[1], task))
-    if at > tonumber(ARGV[1]) then
-      redis.call('ZADD', KEYS[1], ARGV[1], task)
-      moved = moved + 1
-    end
-  end
-end
-return moved`;
+/** Of every key. */
+export const PREFIX = `readdress:{${DOMAIN}}`;
+/** Every mailbox and account of the run, every JWT: no log line and no command to Redis may hold one. */
+const SECRET = /(?:@|%40)(?:old|new)\.example|auth0\|[\da-f]{8}|eyJ[\w-]{8,}\.eyJ/;
+/** A log line has no sealed text either, so that there is nothing else of this length but tokens. */
+const LOG_SECRET = new RegExp(`${SECRET.source}|[\\w-]{64,}`);
+/** How many of the newest link tokens are looked for in Redis. */
+const TOKENS_SOUGHT = 100;
 
 export async function startStage(options: StageOptions = {}): Promise<Stage> {
   const rate = options.rate ?? 50;
@@ -110,16 +105,18 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     env,
     apis: options.apis ?? 1,
     workers: options.workers ?? 1,
-    secret: SECRET,
+    secret: LOG_SECRET,
   });
+  const balancer = startBalancer(fleet);
+  const { call } = balancer;
   onTestFinished(async () => {
-    clearInterval(looking);
+    balancer.close();
     await fleet.close();
     redis.disconnect();
     await Promise.all([proxy.close(), tenant.close(), inbox.close(), server.stop()]);
   });
 
-  const sealer = createSealer([key], randomBytes);
+  const recorded = createRecorded(redis, PREFIX, createSealer([key], randomBytes));
   const users: VirtualUser[] = [];
   const told: Told[] = [];
   const links: (Link & { owner: string })[] = [];
@@ -137,61 +134,18 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     }
   };
   const nameOf = (user: VirtualUser): string => user.original.split('@')[0]!;
-  const tokenOf = (sub: string): Promise<string> =>
+  const tokenOf = ({ sub }: { sub: string }): Promise<string> =>
     tenant.accessToken({
       sub,
       scope: 'change:email',
       claims: { 'https://readdress/auth_time': Math.floor(Date.now() / 1000) },
     });
-  let turn = 0;
-  const ready = new Set<Member>();
-  const looking = setInterval(() => {
-    for (const api of fleet.of('api'))
-      void isReady(api.url).then((is) => (is ? ready.add(api) : ready.delete(api)));
-  }, LOOK_MS);
-  /** As a load balancer would: those in turn that are ready, and nobody who does not take the connection. */
-  const balanced = async (method: string, path: string, callOptions: CallOptions) => {
-    turn += 1;
-    const apis = fleet.of('api').toSorted((a, b) => Number(ready.has(b)) - Number(ready.has(a)));
-    const inTurn = apis.filter((api) => ready.has(api));
-    if (inTurn.length > 0) apis.splice(0, inTurn.length, ...rotated(inTurn, turn));
-    for (let i = 0; ; i += 1) {
-      const api = apis[i]!;
-      try {
-        return await callApi(api.url, method, path, callOptions);
-      } catch (error) {
-        if (!isRefused(error) || i + 1 >= apis.length) throw error;
-      }
-    }
+  const measures = async (): Promise<string[]> => {
+    const texts = fleet.members.map(async ({ operatorsUrl }) =>
+      (await fetch(`${operatorsUrl}/metrics`)).text(),
+    );
+    return (await Promise.all(texts)).flatMap((text) => text.split('\n'));
   };
-  const call = async (method: string, path: string, callOptions: CallOptions) => {
-    const late = new Promise<never>((_, reject) => {
-      setTimeout(() => reject(new Error('no answer')), CALL_TIMEOUT_MS).unref();
-    });
-    return Promise.race([balanced(method, path, callOptions), late]);
-  };
-
-  const records = async (): Promise<EmailChange[]> => {
-    const keys = await redis.keys(`${PREFIX}:change:*`);
-    const stored = await Promise.all(keys.map((each) => redis.get(each)));
-    return stored.map((text, i) => {
-      const id = keys[i]!.slice(`${PREFIX}:change:`.length);
-      return JSON.parse(sealer.open(text!.split(' ')[2]!, id)) as EmailChange;
-    });
-  };
-  const tasksLeft = async () => {
-    const due = await redis.zrange(`${PREFIX}:due`, '0', '-1');
-    return due.filter((task) => !task.endsWith(':expire'));
-  };
-  const leaks = async (): Promise<string[]> => {
-    const found: string[] = [];
-    for (const each of await redis.keys('*')) {
-      const bytes = await redis.dump(each);
-      if (/:(?:old|new)\.example|@(?:old|new)\.example/.test(bytes ?? '')) found.push(each);
-    }
-    return found;
-  };
-
   let restarting = Promise.resolve();
   const restart = async (how: NodeJS.Signals, awayMs: number) => {
     process.kill(server.pid, how);
@@ -209,8 +163,10 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   };
 
   const stage: Stage = {
+    startedAt: Date.now(),
     tenant,
     inbox,
+    env,
     fleet,
     proxy,
     redis,
@@ -227,10 +183,11 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       return users.at(-1)!;
     },
     told,
+    tokenOf,
     async act(user, op, { email, change = '', link, prefer } = {}) {
       const at = Date.now();
       const sent: CallOptions = {
-        ...(link ? { body: { token: link.token } } : { token: await tokenOf(user.sub) }),
+        ...(link ? { body: { token: link.token } } : { token: await tokenOf(user) }),
         ...(op === 'request' ? { body: { email } } : {}),
         ...(prefer ? { headers: { prefer } } : {}),
       };
@@ -267,30 +224,28 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
         (link) => link.owner === owner && (purpose === undefined || link.purpose === purpose),
       );
     },
-    records,
+    records: () => recorded.records(),
     ready: async () => {
       await Promise.all(fleet.members.map((member) => member.untilReady()));
     },
-    async hurry() {
-      await redis.eval(HURRY, 2, `${PREFIX}:due`, `${PREFIX}:leases`, String(Date.now()));
-    },
+    hurry: () => recorded.hurry(),
     async quiet(timeoutMs = 120_000) {
       const deadline = Date.now() + timeoutMs;
       for (let calm = 0; calm < 3;) {
         if (Date.now() > deadline) return false;
-        await stage.hurry();
-        const left = (await tasksLeft()).length + (await redis.hlen(`${PREFIX}:leases`));
-        calm = left === 0 ? calm + 1 : 0;
+        await recorded.hurry();
+        const left = [...(await recorded.due()), ...(await recorded.leases())];
+        calm = left.length === 0 ? calm + 1 : 0;
         await new Promise((resolve) => setTimeout(resolve, calm > 0 ? 100 : 500));
       }
       return true;
     },
-    async history(faults = new Map()) {
-      const all = await records();
+    async history() {
+      const all = await recorded.records();
       const views: [string, { status: string; reason?: string }][] = [];
       for (const record of all) {
         const answer = await eventually(async () => {
-          const token = await tokenOf(record.sub);
+          const token = await tokenOf(record);
           const seen = await call('GET', `/v1/email-changes/${record.id}`, { token }).catch(
             () => undefined,
           );
@@ -298,7 +253,9 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
         });
         views.push([record.id, answer.body]);
       }
-      const parked = await redis.zrange(`${PREFIX}:parked`, '0', '-1');
+      readMail();
+      // The second half of a token is the secret; the first names its change, as keys do.
+      const tokens = links.slice(-TOKENS_SOUGHT).map(({ token }) => token.slice(24));
       return {
         users,
         told,
@@ -318,7 +275,6 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
         })),
         tokens: tenant.tokenRequests().filter(({ status, fault }) => status === 200 && !fault)
           .length,
-        faults,
         end: {
           accounts: new Map(
             users.map(({ sub }) => {
@@ -328,12 +284,14 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
           ),
           records: all,
           views: new Map(views),
-          due: await tasksLeft(),
-          leases: Object.entries(await redis.hgetall(`${PREFIX}:leases`)).map((each) =>
-            each.join(' '),
-          ),
-          parked,
-          leaks: [...fleet.leaks, ...(await leaks())],
+          due: await recorded.due(),
+          leases: await recorded.leases(),
+          parked: await recorded.parked(),
+          leaks: [
+            ...fleet.leaks,
+            ...(await measures()).filter((line) => SECRET.test(line)),
+            ...findOnDisk(dir, new RegExp([SECRET.source, ...tokens].join('|'))),
+          ],
           crashes: fleet.stderr,
         },
       };
@@ -341,14 +299,6 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   };
   return stage;
 }
-
-const rotated = <T>(list: readonly T[], by: number): T[] =>
-  list.map((_, i) => list[(i + by) % list.length]!);
-
-const isRefused = (error: unknown): boolean =>
-  error instanceof TypeError &&
-  (error.message.includes('URL') ||
-    (error.cause as { code?: string } | undefined)?.code === 'ECONNREFUSED');
 
 function isAlive(pid: number): boolean {
   try {
@@ -358,42 +308,3 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
-
-/** A user's change to a new address, up to both mailboxes having their links. */
-export async function requested(
-  stage: Stage,
-  user: VirtualUser,
-  email: string,
-): Promise<{ change: string; link: Link }> {
-  const answer = await eventually(async () => {
-    const given = await stage.act(user, 'request', { email });
-    return given?.status === 202 && given;
-  }, `a request of ${user.original} to be taken`);
-  const change = (answer.body as { id: string }).id;
-  const link = await eventually(
-    () => stage.linksOf(user, 'confirm').findLast((each) => each.change === change),
-    `the link to ${email}`,
-    60_000,
-  );
-  return { change, link };
-}
-
-/** Presses a link until somebody says that it is recorded. */
-export const pressed = (stage: Stage, user: VirtualUser, link: Link): Promise<Answer> =>
-  eventually(
-    async () => {
-      const op = link.purpose as Told['op'];
-      const answer = await stage.act(user, op, { link });
-      return answer !== undefined && answer.status < 300 && answer;
-    },
-    `${link.purpose} to be acknowledged`,
-    60_000,
-  );
-
-/** Waits until all open changes have ended; says which have not. */
-export const ended = (stage: Stage, timeoutMs: number): Promise<unknown> =>
-  eventually(
-    async () => (await stage.records()).every((record) => !isOpen(record)),
-    'all changes to end',
-    timeoutMs,
-  );
