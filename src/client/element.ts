@@ -32,10 +32,7 @@ export class ReaddressChangeEmail extends Base {
   static readonly observedAttributes = ['base-url', 'code', 'lang'];
 
   #client: EmailChangeClient | undefined;
-  #getAccessToken!: GetAccessToken;
-  #signedIn!: () => void;
-  /** The app may still be at its login when the element is there: what is asked for waits. */
-  readonly #login = new Promise<void>((resolve) => (this.#signedIn = resolve));
+  #getAccessToken: GetAccessToken | undefined;
   readonly #flow = createFlow(this);
 
   /** Keep it: another client means another service or user, and everything starts over. */
@@ -45,9 +42,9 @@ export class ReaddressChangeEmail extends Base {
     this.#startOver();
   }
   set getAccessToken(getAccessToken: GetAccessToken) {
+    const isFirst = !this.#getAccessToken;
     this.#getAccessToken = getAccessToken;
-    this.#signedIn();
-    if (this.#flow.state.isLost) this.connectedCallback();
+    if (isFirst || this.#flow.state.isLost) this.connectedCallback();
   }
   /** Replaces some or all words. */
   set strings(strings: Partial<Strings>) {
@@ -77,12 +74,14 @@ export class ReaddressChangeEmail extends Base {
       own[name] = value;
     }
     if (!this.isConnected) return;
+    // The app may still be at its login: until one of the two is set, what is asked for waits.
     this.#flow.start(
       this.#client ??
-        createEmailChangeClient({
-          baseUrl: this.getAttribute('base-url') ?? '',
-          getAccessToken: (options) => this.#login.then(() => this.#getAccessToken(options)),
-        }),
+        (this.#getAccessToken &&
+          createEmailChangeClient({
+            baseUrl: this.getAttribute('base-url') ?? '',
+            getAccessToken: (options) => this.#getAccessToken!(options),
+          })),
     );
   }
   disconnectedCallback(): void {

@@ -14,21 +14,25 @@ export function createFlow(host: HTMLElement) {
   /** Aborted when the element leaves the document, or is given another service. */
   let stay = new AbortController();
   let watching = stay;
+  let begin: () => void;
+  const begun = new Promise<void>((resolve) => (begin = resolve));
   const view = createView(host.attachShadow({ mode: 'open' }), state, act, () =>
     fire('sign-in-again'),
   );
+  const waiting = view.wait();
 
-  /** Begins with this client, or goes on with it where the element was taken out. */
-  function start(given: EmailChangeClient): void {
+  /** Begins with this client, as soon as there is one, or goes on where the element was taken out. */
+  function start(given?: EmailChangeClient): void {
     stop();
-    client = given;
     stay = new AbortController();
     state.problem = undefined;
     state.isLost = false;
     view.render();
-    if (state.change) return follow(state.change);
-    const waiting = view.wait();
-    void load().then(() => waiting.cancel());
+    if (!given) return;
+    client = given;
+    begin();
+    if (state.change) follow(state.change);
+    else void load().then(() => waiting.cancel());
   }
 
   function stop(): void {
@@ -100,6 +104,7 @@ export function createFlow(host: HTMLElement) {
     state.problem = undefined;
     view.render();
     try {
+      await begun;
       await acts[name]();
     } catch (error) {
       const problem = problemOf(error, name);

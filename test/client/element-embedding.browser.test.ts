@@ -16,6 +16,18 @@ import {
 
 const MAILED = `We sent a link to ${NEW}.`;
 
+/** An app with clients of its own, whose change is mailed and stays so. */
+const CLIENT = `import '/element.js';
+  const change = (email) => ({ id: email, status: 'pending', email, awaiting: ['new'], mailedAt: 'now',
+    expiresAt: new Date(Date.now() + 9e5).toISOString(), resendAfter: new Date(0).toISOString() });
+  window.aborted = 0;
+  window.clientOf = (email) => ({
+    current: async () => change(email),
+    request: async ({ email }) => change(email),
+    watch: (id, onChange, { signal }) => new Promise((_, reject) =>
+      signal.addEventListener('abort', () => { aborted += 1; reject(signal.reason); })),
+  });`;
+
 describeInBrowser('the element in an app', ({ open }) => {
   // A broken policy is a complaint, and a complaint fails the test.
   const tab = async () => (await open({ tolerates: TOLERATED })).newPage();
@@ -95,31 +107,23 @@ describeInBrowser('the element in an app', ({ open }) => {
     expect(asked.filter((url) => url.endsWith('/current')).length).toBe(before);
   });
 
-  test('who is quicker than the login of the app is not sent away', async () => {
+  test.each([
+    ['login', `element.getAccessToken = () => fetch('/token').then((answer) => answer.text())`],
+    ['client', `element.client = clientOf('${NEW}')`],
+  ])('who is quicker than the %s of the app is not sent away', async (_, ready) => {
     const host = await startHost();
-    host.script = `import '/element.js';`;
+    host.script = CLIENT;
     const page = await host.open(await tab(), 'early');
     await field(page).waitFor();
     await ask(page);
     await expectText(page, 'Sending …');
-    await inElement(
-      page,
-      `element.getAccessToken = () => fetch('/token').then((answer) => answer.text())`,
-    );
+    await inElement(page, ready);
     await expectText(page, MAILED);
   });
 
   test('a client of the app’s own is used instead, and another one starts over', async () => {
     const host = await startHost();
-    host.script = `import '/element.js';
-      const change = (email) => ({ id: email, status: 'pending', email, awaiting: ['new'], mailedAt: '',
-        expiresAt: new Date(Date.now() + 9e5).toISOString(), resendAfter: new Date(0).toISOString() });
-      window.aborted = 0;
-      window.clientOf = (email) => ({
-        current: async () => ({ ...change(email), mailedAt: 'now' }),
-        watch: (id, onChange, { signal }) => new Promise((_, reject) =>
-          signal.addEventListener('abort', () => { aborted += 1; reject(signal.reason); })),
-      });`;
+    host.script = CLIENT;
     const page = await host.open(await tab(), 'early');
     await inElement(page, `element.client = clientOf('one@example.org')`);
     await expectText(page, 'We sent a link to one@example.org.');

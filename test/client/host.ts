@@ -104,6 +104,7 @@ export async function startHost(options: WorldOptions & { sub?: string } = {}): 
   host.open = async (page, early) => {
     await page.goto(host.url);
     if (early) return page;
+    await page.locator('readdress-change-email:defined').first().waitFor({ state: 'attached' });
     // It has asked whether there is a change already, and keeps the form back no more.
     await inElement(page, 'Promise.allSettled(root.getAnimations().map((one) => one.finished))');
     return page;

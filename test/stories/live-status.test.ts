@@ -148,7 +148,7 @@ describe('a stream', () => {
   test.each(['expired', 'superseded', 'canceled', 'rejected'])(
     'ends when the change is %s',
     async (status) => {
-      const world = await startWorld({ env: { LINK_TTL: '2s' } });
+      const world = await startWorld({ env: status === 'expired' ? { LINK_TTL: '2s' } : {} });
       const ada = addPerson(world, OLD);
       const asked = await ask(world, ada, NEW);
       const stream = await follow(world.api, asked);
