@@ -15,6 +15,8 @@ export function registerJsonBody(app: App): void {
     { parseAs: 'buffer' },
     (request, bytes, done) => {
       if (!isUtf8(bytes)) return done(refused('is not UTF-8'));
+      // Many clients name the type also where they send nothing, as with DELETE.
+      if (bytes.length === 0) return done(null, undefined);
       const text = bytes.toString();
       if (text.startsWith('\ufeff')) return done(refused('starts with a byte order mark'));
       return parse(request, text, (error, body) =>
