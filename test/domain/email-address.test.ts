@@ -405,10 +405,9 @@ test.each([
   [`a@a${'\u0308'.repeat(100_000)}.com`, 'accents'],
   [`a@${'-'.repeat(100_000)}`, 'hyphens'],
   ['@'.repeat(100_000), 'at signs'],
-])('100 kB is refused at once (%#)', (text) => {
-  const start = performance.now();
-  expect(parse(text)).toBeUndefined();
-  expect(performance.now() - start).toBeLessThan(50);
+])('100 kB is refused without much thought (%#)', { timeout: 2000 }, (text) => {
+  // Ten times: what takes the square of the length would need longer than the test may.
+  for (let i = 0; i < 10; i += 1) expect(parse(text)).toBeUndefined();
 });
 
 test.each([
