@@ -71,7 +71,9 @@ describe('a token endpoint in trouble', () => {
     const world = await startWorld();
     const away = world.tenant.faults.add({ kind: 'reset', match: { path: '/oauth/token' } });
     const asked = await ask(world);
-    await eventually(() => away.hits > 0);
+    // Written down, not only met: else the outage would begin after the time that passes.
+    await eventually(() => world.logs.some(({ event }) => event === 'task.later'));
+    expect(away.hits).toBeGreaterThan(0);
     world.pass(600_000);
     await eventually(() => world.logs.some(({ event }) => event === 'tenant.unwell'));
     away.remove();
