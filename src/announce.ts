@@ -15,9 +15,10 @@ export function announce(deps: Deps, decided: Decided, requestId?: string): void
       ...reason,
     });
   }
-  for (const { change, act } of decided.acts.filter((each) => each.act === 'undo-refused')) {
-    const event = `email_change.${act.replace('-', '_')}`;
-    deps.log.info({ event, change: change.id, requestId, reason: change.undo?.refused });
+  for (const { change, act } of decided.acts) {
+    if (act !== 'undo-refused') continue;
+    const reason = change.undo?.refused;
+    deps.log.info({ event: 'email_change.undo_refused', change: change.id, requestId, reason });
   }
   const due = decided.tasks.filter((task) => task.at <= deps.now());
   if (due.length > 0) deps.alarm.wake(due, requestId);
