@@ -1,19 +1,37 @@
 import { availableParallelism } from 'node:os';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 import { StoryFirst } from './test/support/story-first.ts';
+
+const BROWSER = 'test/**/*.browser.test.ts';
+const limits = { testTimeout: 20_000, hookTimeout: 60_000 };
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    // Of the root: one Redis for both projects.
     globalSetup: ['test/support/redis.setup.ts'],
     sequence: { sequencer: StoryFirst },
     pool: 'forks',
     // The tests wait more than they work: vitest's own number, one less than the cores, leaves two cores idle.
     maxWorkers: Math.max(3, availableParallelism()),
-    // On a shared machine a real browser, Redis or clock may be late once; a fault is late every time.
-    retry: process.env['CI'] ? 2 : 0,
     reporters: ['default', ['json', { outputFile: '.reports/tests.json' }]],
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    projects: [
+      {
+        test: {
+          name: 'node',
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, BROWSER],
+          ...limits,
+        },
+      },
+      {
+        test: {
+          name: 'browser',
+          include: [BROWSER],
+          // A real browser on a shared machine may be late once. Nothing else is ever tried again.
+          retry: process.env['CI'] ? 2 : 0,
+          ...limits,
+        },
+      },
+    ],
   },
 });

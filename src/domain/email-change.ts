@@ -210,10 +210,12 @@ export function resend(change: EmailChange, muted: boolean, timing: Timing, now:
 }
 
 function invitedAgain(change: EmailChange, muted: boolean, timing: Timing, now: number): Step {
-  const { mailedAt, codeTries: _, ...rest } = change;
+  const { mailedAt, codeTries, ...rest } = change;
   const awaitsNew = change.agreed.new === undefined;
   const again: EmailChange = {
     ...rest,
+    // A new code starts the count of wrong ones over; only a new generation has a new code.
+    ...(awaitsNew || codeTries === undefined ? {} : { codeTries }),
     ...(awaitsNew || mailedAt === undefined ? {} : { mailedAt }),
     muted,
     // The link of a mailbox that has agreed goes on to answer with what is recorded.

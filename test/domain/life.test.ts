@@ -370,9 +370,38 @@ const act = fc.record({
   pick: fc.nat(29),
   luck: fc.nat(31),
 });
+/** `LIFE_RUNS=10000` for a longer look. */
+const LIVES = Number(process.env['LIFE_RUNS'] ?? 700);
 const life = fc.array(act, { minLength: 20, maxLength: 150, size: 'max' });
 
-function live(acts: readonly { name: keyof World['acts']; pick: number; luck: number }[]): World {
+type Act = { name: keyof World['acts']; pick: number; luck: number };
+/** Lives that once broke a guarantee, as the failing runs were shrunk. */
+const BROKE: [Act[]][] = [
+  // Seed 1734191978: asked again after the new mailbox had agreed and a code had been mistyped.
+  [
+    [
+      { name: 'request', pick: 5, luck: 7 },
+      { name: 'wait', pick: 7, luck: 0 },
+      { name: 'serve', pick: 0, luck: 0 },
+      { name: 'code', pick: 0, luck: 13 },
+      { name: 'press', pick: 0, luck: 0 },
+      { name: 'request', pick: 1, luck: 0 },
+    ],
+  ],
+  // Seed -2108788805: the same with a guess that was right in the end.
+  [
+    [
+      { name: 'request', pick: 5, luck: 15 },
+      { name: 'serve', pick: 0, luck: 0 },
+      { name: 'serve', pick: 0, luck: 0 },
+      { name: 'code', pick: 1, luck: 0 },
+      { name: 'wait', pick: 1, luck: 0 },
+      { name: 'change', pick: 21, luck: 0 },
+    ],
+  ],
+];
+
+function live(acts: readonly Act[]): World {
   const world = createWorld();
   for (const { name, pick, luck } of acts) world.acts[name](pick, luck);
   return world;
@@ -394,7 +423,7 @@ test('no order of requests, clicks, crashes and lost answers breaks a guarantee'
       expect([...world.changes.values()].filter(isOpen)).toEqual([]);
       expect(world.user()).not.toHaveProperty('undoing');
     }),
-    { numRuns: 700 },
+    { numRuns: LIVES, examples: BROKE },
   );
 });
 
