@@ -15,7 +15,7 @@ export type App = FastifyInstance<
 >;
 
 export type ApiDeps = Deps<ApiConfig> & {
-  limits: { user: Limiter; address: Limiter; ip: Limiter; link: Limiter };
+  limits: { user: Limiter; address: Limiter; ip: Limiter; link: Limiter; page: Limiter };
 };
 
 export function withLimits(deps: Deps<ApiConfig>): ApiDeps {
@@ -29,6 +29,8 @@ export function withLimits(deps: Deps<ApiConfig>): ApiDeps {
       address: shared('address', limits.address),
       ip: createLocalLimiter(limits.ip),
       link: createLocalLimiter(limits.link),
+      // As many as requests, counted apart: looking at pages uses up nobody's requests.
+      page: createLocalLimiter(limits.ip),
     },
   };
 }

@@ -21,20 +21,18 @@ function readCatalog(locale: Locale): Catalog {
 }
 const catalogs = new Map(LOCALES.map((locale) => [locale, readCatalog(locale)]));
 
-/** Nobody reads more languages than this; the rest of a longer header is not looked at. */
+/** Nobody reads more languages than this; the rest of a longer text is not looked at. */
 const MAX_TAGS = 10;
+const MAX_CHARS = 256;
 
 /**
- * The best language we have for a BCP 47 tag (`pt-BR`) or an Accept-Language header value
- * (`de-CH, de;q=0.9, en;q=0.8`; RFC 9110, section 12.5.4). Nonsense is English.
+ * The best language we have for a BCP 47 tag (`pt-BR`), for what platforms write instead (`pt_BR`,
+ * `de_DE.UTF-8@euro`), or for an Accept-Language header value (`de-CH, de;q=0.9, en;q=0.8`; RFC 9110,
+ * section 12.5.4). Of several texts the first counts first. Nonsense is English.
  */
-export function matchLocale(requested: string | undefined): Locale {
-  const tags = (requested ?? '')
-    .split(',', MAX_TAGS)
-    .map((range) => {
-      const [tag = '', weight] = range.split(/\s*;\s*q\s*=/i);
-      return { tag: tag.trim(), weight: weight === undefined ? 1 : Number(weight) };
-    })
+export function matchLocale(...requested: (string | undefined)[]): Locale {
+  const tags = requested
+    .flatMap((text = '') => text.slice(0, MAX_CHARS).split(',', MAX_TAGS).map(readRange))
     .filter(({ tag, weight }) => weight > 0 && /^[a-z]{2,3}(-[a-z0-9]{1,8}){0,4}$/i.test(tag))
     .toSorted((a, b) => b.weight - a.weight)
     .filter(({ tag }) => isWellFormed(tag));
@@ -44,6 +42,16 @@ export function matchLocale(requested: string | undefined): Locale {
     'en',
   );
   return LOCALES.find((locale) => locale === best) ?? 'en';
+}
+
+/** No regular expression: `\s*;` is quadratic over a long run of spaces. */
+function readRange(range: string): { tag: string; weight: number } {
+  const [tag = '', ...parameters] = range.split(';');
+  const q = parameters
+    .map((each) => each.replaceAll(' ', '').toLowerCase())
+    .find((each) => each.startsWith('q='));
+  const [first = ''] = tag.trim().split(/[ .@]/, 1);
+  return { tag: first.replaceAll('_', '-'), weight: q === undefined ? 1 : Number(q.slice(2)) };
 }
 
 function isWellFormed(tag: string): boolean {

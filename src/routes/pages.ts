@@ -36,19 +36,24 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
   const { brand } = config;
   const html = pageSender(config.publicUrl.startsWith('https:'));
   const untilSettled = createSettling(app, deps);
+  const looked = { onRequest: limitPerIp(limits.page, 'page') };
 
   await app.register(formbody);
   app.removeContentTypeParser('application/json');
 
   for (const purpose of PURPOSES) {
-    app.get(`/${purpose}`, { schema: { ...hidden, querystring: linkQuery } }, (req, reply) => {
-      const token = config.linkStyle === 'query' ? req.query.token : undefined;
-      return html(
-        reply,
-        200,
-        renderLinkPage({ purpose, locale: localeOf(req), brand, ...(token && { token }) }),
-      );
-    });
+    app.get(
+      `/${purpose}`,
+      { ...looked, schema: { ...hidden, querystring: linkQuery } },
+      (req, reply) => {
+        const token = config.linkStyle === 'query' ? req.query.token : undefined;
+        return html(
+          reply,
+          200,
+          renderLinkPage({ purpose, locale: localeOf(req), brand, ...(token && { token }) }),
+        );
+      },
+    );
 
     app.post(
       `/${purpose}`,
@@ -83,30 +88,34 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
     );
   }
 
-  app.get('/result', { schema: { ...hidden, querystring: resultQuery } }, async (req, reply) => {
-    const { id, purpose, at } = openReceipt(deps, req.query.receipt);
-    const found = now() < at + RECEIPT_MS ? await deps.changes.findChange(id) : undefined;
-    if (!found) throw new Problem('not-found');
-    // A commit mostly takes less than a blink: then nobody has to read "processing" first.
-    const change = await untilSettled(found.value, BLINK_MS);
-    const { returnTo } = change;
-    const page = renderResultPage({
-      purpose,
-      locale: localeOf(req),
-      brand,
-      outcome: outcomeOf(purpose, change, now()) ?? PROCESSING,
-      email: maskEmail(change.email),
-      ...(returnTo === undefined ? {} : { returnTo }),
-    });
-    return html(reply, 200, page);
-  });
+  app.get(
+    '/result',
+    { ...looked, schema: { ...hidden, querystring: resultQuery } },
+    async (req, reply) => {
+      const { id, purpose, at } = openReceipt(deps, req.query.receipt);
+      const found = now() < at + RECEIPT_MS ? await deps.changes.findChange(id) : undefined;
+      if (!found) throw new Problem('not-found');
+      // A commit mostly takes less than a blink: then nobody has to read "processing" first.
+      const change = await untilSettled(found.value, BLINK_MS);
+      const { returnTo } = change;
+      const page = renderResultPage({
+        purpose,
+        locale: localeOf(req),
+        brand,
+        outcome: outcomeOf(purpose, change, now()) ?? PROCESSING,
+        email: maskEmail(change.email),
+        ...(returnTo === undefined ? {} : { returnTo }),
+      });
+      return html(reply, 200, page);
+    },
+  );
 
-  app.get('/', { schema: hidden }, (req, reply) =>
+  app.get('/', { ...looked, schema: hidden }, (req, reply) =>
     html(reply, 200, renderHomePage({ locale: localeOf(req), brand })),
   );
 
   const rows = Object.entries(PROBLEMS).map(([code, row]) => ({ code, ...row }));
-  app.get('/problems', { schema: hidden }, (_req, reply) =>
+  app.get('/problems', { ...looked, schema: hidden }, (_req, reply) =>
     html(reply, 200, renderProblemsPage(rows, brand)),
   );
 

@@ -77,8 +77,21 @@ describe('matching a language', () => {
     ['de ; q=0.5, es ; q=0.9', 'es'],
     ['fr;q=0, de', 'de'],
     ['ar-EG-u-nu-latn', 'ar'],
+    ['de;charset=x; Q = 0.5, es;q=0.4', 'de'],
+    // What iOS, Android, Flutter, Electron and a shell write instead of BCP 47.
+    ['pt_BR', 'pt'],
+    ['fr_CA@calendar=japanese', 'fr'],
+    ['es_MX.UTF-8', 'es'],
+    ['ja_JP_JP_#u-ca-japanese', 'en'],
+    ['fr-CA fr en', 'fr'],
   ])('%s is answered in %s', (requested, locale) => {
     expect(matchLocale(requested)).toBe(locale);
+  });
+
+  test('of several texts the first that says something counts', () => {
+    expect(matchLocale('de', 'fr, en;q=0.9')).toBe('de');
+    expect(matchLocale('', 'fr, en;q=0.9')).toBe('fr');
+    expect(matchLocale(undefined, undefined)).toBe('en');
   });
 
   test.each([

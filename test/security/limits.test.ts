@@ -40,6 +40,21 @@ describe('a hundred calls at once', () => {
   );
 });
 
+test('pages are limited per client too, on a count of their own, and say so in words', async () => {
+  const world = await startWorld({ workers: false, env: { LIMIT_IP: '4/1m' } });
+  const accept = { accept: 'text/html' };
+  for (const path of ['/confirm', '/undo', '/result?receipt=x', '/problems', '/'])
+    await world.call('GET', path, { headers: accept });
+  for (const path of ['/confirm', '/result?receipt=x', '/']) {
+    const { status, headers, text } = await world.call('GET', path, { headers: accept });
+    expect([status, headers.get('content-type')], path).toEqual([429, 'text/html; charset=utf-8']);
+    expect(headers.get('retry-after'), path).toMatch(/^\d+$/);
+    expect(text).toContain('Please wait a minute');
+  }
+  expectProblem(await knock(world), 'missing-token');
+  expectProblem(await guess(world), 'invalid-link');
+});
+
 test('a client of IPv6 is its /64: another address of it is no way round a limit, the next /64 is somebody else', async () => {
   const world = await startWorld({
     workers: false,
