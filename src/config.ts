@@ -141,6 +141,9 @@ const workers = z.object({
   COMMIT_DEADLINE: duration('1s', '30d').prefault('72h'),
   UNDO_LOCK: duration('0s', '30d').prefault('24h'),
   REVOKE: z.enum(['none', 'sessions', 'all'], 'write none, sessions or all').default('none'),
+  UNVERIFIED_MAILBOX: z
+    .enum(['informed', 'trusted'], 'write informed or trusted')
+    .default('informed'),
   SYNC_NAME: z.enum(['on', 'off'], 'write on or off').default('off'),
   WEBHOOK_SECRETS: webhookSecrets.optional(),
   WEBHOOK_INCLUDE_ADDRESSES: flag.prefault('0'),
@@ -234,6 +237,8 @@ const workerConfig = (s: Workers) => {
     commitDeadlineMs: s.COMMIT_DEADLINE,
     undoLockMs: s.UNDO_LOCK,
     revoke: s.REVOKE,
+    /** Whether an address that the tenant does not call verified may cancel, approve and undo. */
+    trustsUnverified: s.UNVERIFIED_MAILBOX === 'trusted',
     syncName: s.SYNC_NAME === 'on',
     webhookSecrets: s.WEBHOOK_SECRETS ?? [],
     webhookIncludesAddresses: s.WEBHOOK_INCLUDE_ADDRESSES,
@@ -321,6 +326,8 @@ export function weakenings(config: Config & Partial<ApiConfig> & Partial<WorkerC
     config.auth0Url.startsWith('http:') && 'AUTH0_BASE_URL is plain http: for this machine only',
     config.maxAuthAgeS === 0 && 'MAX_AUTH_AGE=0: a stolen session is enough to ask for a change',
     config.crashAt.length > 0 && 'CRASH_AT: this process ends itself in the middle of its work',
+    config.trustsUnverified &&
+      'UNVERIFIED_MAILBOX=trusted: whoever reads an unverified address can stop and undo changes',
     config.allowInsecureSmtp && 'SMTP without required TLS: mail may travel in clear',
   ].filter((sentence) => typeof sentence === 'string');
 }

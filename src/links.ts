@@ -5,6 +5,7 @@
  * alone, because the generation is part of what is derived.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { hasStanding } from './domain/account.ts';
 import { PURPOSES, type EmailChange, type Purpose } from './domain/email-change.ts';
 import type { Config } from './config.ts';
 
@@ -37,7 +38,8 @@ export function purposeOf(token: string, change: EmailChange): Purpose | undefin
   let found: Purpose | undefined;
   for (const purpose of PURPOSES)
     if (timingSafeEqual(proof(change, purpose), shown)) found = purpose;
-  return found;
+  // A mailbox without standing was never given a token, and none works for it.
+  return found === 'confirm' || !change.account || hasStanding(change.account) ? found : undefined;
 }
 
 /** Eight digits for the signed-in app, derived like a link; only with its tries counted is it safe. */

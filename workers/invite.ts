@@ -17,5 +17,10 @@ export const invite: Processor = ({ deps, change, reached }) =>
       };
     const user = await deps.tenant.readUser(change.sub, { maxWaitMs: OTHERS_WAIT_MS });
     reached('read');
-    return { kind: 'done', rule: (latest) => invited(latest, user, deps.now()) };
+    if (user?.email !== undefined) await deps.standing.count(user.emailVerified);
+    const { trustsUnverified } = deps.config;
+    return {
+      kind: 'done',
+      rule: (latest) => invited(latest, user, deps.now(), { trustsUnverified }),
+    };
   });

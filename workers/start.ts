@@ -64,6 +64,8 @@ export async function startWorkers(
     reconciler = startReconciler(deps);
     readiness.started();
     log.info({ event: 'workers.started' });
+    // Only a hint: a Redis that went away again costs no more than this line.
+    deps.standing.warn().catch(() => undefined);
   };
   const open = (queue: QueueName, { concurrency }: { concurrency: number }): Worker<WakeUp> => {
     const worker: Worker<WakeUp> = new Worker(

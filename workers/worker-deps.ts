@@ -3,11 +3,17 @@ import type { WorkerConfig } from '../src/config.ts';
 import type { Deps } from '../src/deps.ts';
 import { createManagementApi, type ManagementApi } from './auth0/management-api.ts';
 import { openMailer, type Mailer } from './mailer.ts';
+import { createStandingWatch, type StandingWatch } from './standing.ts';
 
-export type WorkerDeps = Deps<WorkerConfig> & { tenant: ManagementApi; mailer: Mailer };
+export type WorkerDeps = Deps<WorkerConfig> & {
+  tenant: ManagementApi;
+  mailer: Mailer;
+  standing: StandingWatch;
+};
 
 export const withOutsideWorld = (deps: Deps<WorkerConfig>): WorkerDeps => ({
   ...deps,
   tenant: createManagementApi(deps),
   mailer: openMailer(deps),
+  standing: createStandingWatch(deps),
 });

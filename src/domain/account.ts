@@ -7,6 +7,8 @@
 export type Account = {
   email?: string;
   emailVerified: boolean;
+  /** The deployment lets an unverified mailbox speak for its account (UNVERIFIED_MAILBOX=trusted). */
+  trusted?: true;
   name?: string;
   /** The database identity whose address changes, and the connection that holds it. */
   connection: string;
@@ -14,6 +16,13 @@ export type Account = {
   /** Epoch ms of the last password reset, 0 if there was none. */
   passwordResetAt: number;
 };
+
+/**
+ * Whether the current mailbox has a say: it may cancel, approve and undo. One that never proved
+ * anything may be a stranger's, by a typo at the sign-up (docs/decisions/0010-standing.md).
+ */
+export const hasStanding = (account: Account | undefined): boolean =>
+  account?.email !== undefined && (account.emailVerified || account.trusted === true);
 
 /** What the tenant said of a user, trimmed to what decisions need. */
 export type TenantUser = {

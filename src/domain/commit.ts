@@ -2,7 +2,7 @@
  * From a confirmed change to a committed one: what the invitation found, whether the commit may go
  * ahead, and how it ends. Each function is one decision of one worker.
  */
-import { sameAddress, type Account, type TenantUser } from './account.ts';
+import { hasStanding, sameAddress, type Account, type TenantUser } from './account.ts';
 import {
   askTask,
   close,
@@ -24,18 +24,26 @@ export function invited(
   change: EmailChange,
   user: TenantUser | undefined,
   now: number,
+  { trustsUnverified = false } = {},
 ): Step | Recorded {
   if (change.status !== 'pending' || change.account) return recorded(change);
-  const account = takeSnapshot(change, user);
-  if (typeof account === 'string') return reject(change, account, now);
-  // An account without an address has no current mailbox to ask.
-  const requires: readonly Side[] = account.email === undefined ? ['new'] : change.requires;
-  const notice = account.email === undefined || requires.includes('current') ? [] : ['mail.notice'];
+  const snapshot = takeSnapshot(change, user);
+  if (typeof snapshot === 'string') return reject(change, snapshot, now);
+  const account: Account = trustsUnverified ? { ...snapshot, trusted: true } : snapshot;
+  // Nobody asks a mailbox that is not there, or that never proved to be the user's.
+  const requires: readonly Side[] = hasStanding(account) ? change.requires : ['new'];
+  const notice = requires.includes('current') ? [] : warning(account);
   return write(
     { ...change, account, requires },
     ...requires.map((side) => askTask(change, side, now)),
     ...notice.map((name) => taskOf(change, name, now)),
   );
+}
+
+/** What the current mailbox is told: what it can stop, or, if it has no say, that there is something. */
+function warning(account: Account): string[] {
+  if (account.email === undefined) return [];
+  return [hasStanding(account) ? 'mail.notice' : 'mail.informed'];
 }
 
 /**
@@ -117,11 +125,12 @@ export function settle(
   now: number,
 ): Step | Recorded {
   if (change.status !== 'confirmed') return recorded(change);
+  const undoable = hasStanding(change.account);
   const committed: EmailChange = {
     ...close(change, 'committed', now),
     committedAt: now,
-    // Without a previous address there is nothing to put back.
-    ...(change.account?.email === undefined ? {} : { undo: { until: now + after.undoWindowMs } }),
+    // Without a previous address there is nothing to put back, and nobody to ask for it.
+    ...(undoable ? { undo: { until: now + after.undoWindowMs } } : {}),
     ...(after.revoke ? { revocation: 'pending' } : {}),
   };
   return {
@@ -130,7 +139,7 @@ export function settle(
     user: { ...user, committed: [...user.committed.slice(1 - MAX_CHAIN), change.id] },
     tasks: [
       taskOf(change, 'mail.done', now),
-      ...(change.account?.email === undefined ? [] : [taskOf(change, 'mail.changed', now)]),
+      ...(undoable ? [taskOf(change, 'mail.changed', now)] : []),
       ...(after.revoke ? [taskOf(change, 'revoke', now)] : []),
     ],
   };

@@ -3,6 +3,7 @@
  * effect; everybody else sees the status. Derived from what a write moves, so that no door and no
  * worker can end a change and forget it. (What took effect has its own mails: commit.ts, undo.ts.)
  */
+import { hasStanding } from './account.ts';
 import { taskOf, type EmailChange, type Status, type Task } from './email-change.ts';
 import { actsOf, transitionsOf } from './transitions.ts';
 
@@ -19,7 +20,7 @@ export const tellsNew = (change: EmailChange): boolean =>
  */
 export const tellsCurrent = (change: EmailChange): boolean =>
   isInVain(change) &&
-  change.account?.email !== undefined &&
+  hasStanding(change.account) &&
   ((change.agreed.current !== undefined && change.canceledBy !== 'current-mailbox') ||
     (change.reason === 'credentials-changed' && change.confirmedAt !== undefined));
 

@@ -22,6 +22,8 @@ export const MAILS = {
   confirm: { to: 'new', links: ['confirm'], wanted: (change) => change.status === 'pending' },
   // A quick click does not silence it: until the commit there is something to cancel.
   notice: { to: 'current', links: ['cancel'], wanted: isOpen },
+  // Without power, for a mailbox that never proved to be the user's.
+  informed: { to: 'current', links: [], wanted: isOpen },
   approve: {
     to: 'current',
     links: ['approve', 'cancel'],

@@ -81,6 +81,15 @@ const CONTENT: Record<Template, Content> = {
       ...CANCEL,
     ],
   },
+  informed: {
+    subject: 'mail.informed.subject',
+    blocks: [
+      { say: 'mail.informed.intro' },
+      { list: ['current'] },
+      { say: 'mail.informed.effect' },
+      { say: 'mail.informed.next' },
+    ],
+  },
   approve: {
     subject: 'mail.approve.subject',
     blocks: [
@@ -108,7 +117,7 @@ const CONTENT: Record<Template, Content> = {
     blocks: [
       { say: 'mail.done.intro' },
       { list: ['previous', 'new', 'undoUntil'] },
-      { say: 'mail.done.undo', when: (facts) => facts.currentEmail !== undefined },
+      { say: 'mail.done.undo', when: (facts) => facts.undoUntil !== undefined },
     ],
   },
   changed: {

@@ -8,9 +8,9 @@ import {
   settle,
   startWriting,
 } from '../../src/domain/commit.ts';
-import type { EmailChange } from '../../src/domain/email-change.ts';
+import { agree, type EmailChange } from '../../src/domain/email-change.ts';
 import { revocationTask } from '../../src/domain/transitions.ts';
-import { ADA, inWords, SITUATIONS, SOON, stepOf, AFTERMATH, written } from './stories.ts';
+import { ADA, inWords, NOBODY, SITUATIONS, SOON, stepOf, AFTERMATH, written } from './stories.ts';
 
 const identity = ADA.identities[0]!;
 const ada = (more: Partial<TenantUser>): TenantUser => ({ ...ADA, ...more });
@@ -58,11 +58,25 @@ describe('the invitation', () => {
       'a secondary social identity',
       ada({ identities: [identity, { ...identity, isSocial: true }] }),
     ],
-    ['an unverified address', ada({ emailVerified: false })],
     ['a password reset before the request', ada({ passwordResetAt: asked.requestedAt })],
     ['an address that differs by more than ASCII case', ada({ email: 'ada@NEW.tesT ' })],
   ])('goes out in spite of %s', (_, user) => {
     expect(inWords(invited(asked, user, SOON), SOON)).toBe('pending → mail.confirm.1 mail.notice');
+  });
+
+  test('only informs a current mailbox that never proved anything, and asks it for nothing', () => {
+    const stranger = ada({ emailVerified: false });
+    const both: EmailChange = { ...asked, requires: ['new', 'current'] };
+    for (const change of [asked, both]) {
+      const step = invited(change, stranger, SOON);
+      expect(inWords(step, SOON)).toBe('pending → mail.confirm.1 mail.informed');
+      const confirmed = written(agree(written(step), 'new', SOON));
+      const committed = settle(confirmed, NOBODY, AFTERMATH, SOON);
+      expect(inWords(committed, SOON)).toBe('committed → mail.done');
+      expect(written(committed)).not.toHaveProperty('undo');
+    }
+    const trusted = invited(both, stranger, SOON, { trustsUnverified: true });
+    expect(inWords(trusted, SOON)).toBe('pending → mail.confirm.1 mail.approve.1');
   });
 
   test('asks the current mailbox instead of only telling it, where its agreement is required', () => {
