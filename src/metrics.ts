@@ -27,6 +27,12 @@ export function createMetrics({ process = false } = {}) {
       buckets: QUICK_S,
       registers,
     }),
+    denied: new Counter({
+      name: 'readdress_denied_total',
+      help: 'Requests that were answered 401 or 403, and why.',
+      labelNames: ['why'] as const,
+      registers,
+    }),
     transitions: new Counter({
       name: 'readdress_transitions_total',
       help: 'Email changes that came to this status, and why.',

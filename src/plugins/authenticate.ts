@@ -9,7 +9,7 @@ import type { FastifyRequest } from 'fastify';
 import type { ApiConfig } from '../config.ts';
 import type { Deps } from '../deps.ts';
 import type { Side } from '../domain/email-change.ts';
-import { Problem } from '../problems.ts';
+import { Problem, type Why } from '../problems.ts';
 import { createChallenge, schemeOf, SCHEMES, type Challenge } from './challenge.ts';
 import { createProofCheck, type ProofRefusal } from './dpop.ts';
 import { createKeyLookup } from './signing-keys.ts';
@@ -73,23 +73,25 @@ export const authenticate = (deps: Deps<ApiConfig>) => {
   const checkProof = createProofCheck(deps);
   return async (request: FastifyRequest): Promise<void> => {
     const header = request.headers.authorization;
-    if (header === undefined) throw challenge(request, 'missing-token');
+    if (header === undefined) throw challenge(request, 'missing-token', 'no-token');
     const token = header.length > MAX_TOKEN_CHARS ? undefined : tokenIn(header);
     const scheme = schemeOf(request);
-    if (token === undefined || !scheme || !SCHEMES[config.dpop].includes(scheme))
-      throw challenge(request, 'invalid-token');
+    if (!scheme || !SCHEMES[config.dpop].includes(scheme))
+      throw challenge(request, 'invalid-token', 'scheme');
+    if (token === undefined) throw challenge(request, 'invalid-token', 'malformed');
     const claims = await verified(request, challenge);
-    if (!isUser(claims) || !isIssued(claims, now())) throw challenge(request, 'invalid-token');
+    const unfit = whyUnfit(claims, now());
+    if (unfit) throw challenge(request, 'invalid-token', unfit);
     // A token that is bound to a key counts for nothing without it (RFC 9449 §7.2).
     const unproven: ProofRefusal | undefined =
       scheme === 'DPoP'
         ? await checkProof(request, token, claims.cnf)
         : claims.cnf === undefined
           ? undefined
-          : { code: 'invalid-token' };
-    if (unproven) throw challenge(request, unproven.code, unproven);
+          : { code: 'invalid-token', why: 'bound-token' };
+    if (unproven) throw challenge(request, unproven.code, unproven.why, unproven);
     if (!scopesOf(claims).includes(config.requiredScope))
-      throw challenge(request, 'insufficient-scope', {
+      throw challenge(request, 'insufficient-scope', 'scope', {
         parameter: `scope="${config.requiredScope}"`,
       });
   };
@@ -101,22 +103,37 @@ async function verified(request: FastifyRequest, challenge: Challenge): Promise<
   } catch (error) {
     if (error instanceof Problem && error.code === 'unavailable') throw error;
     // fast-jwt and @fastify/jwt give some bad tokens a 400 or 500 of their own.
-    throw challenge(request, 'invalid-token', { cause: error });
+    throw challenge(request, 'invalid-token', whyRefused(error), { cause: error });
   }
 }
 
-/** A person: not a machine or an agent. */
-const isUser = (claims: AccessClaims): boolean =>
-  typeof claims.sub === 'string' &&
-  USER_SUB.test(claims.sub) &&
-  claims.gty !== 'client-credentials' &&
-  claims.act === undefined;
+/** Their words for what the log calls by one; they check the signature first. */
+const WORDS: readonly [RegExp, Why][] = [
+  [/signature/i, 'signature'],
+  [/algorithm/i, 'algorithm'],
+  [/expired/i, 'expired'],
+  [/will be active/i, 'not-yet-valid'],
+  [/\baud\b/, 'audience'],
+  [/\biss\b/, 'issuer'],
+  [/\bsub\b/, 'sub'],
+];
+
+const whyRefused = (error: unknown): Why =>
+  error instanceof Problem && error.extras.why
+    ? error.extras.why
+    : (WORDS.find(([words]) => words.test(String(error)))?.[1] ?? 'malformed');
 
 /** A future time beyond this many seconds is no evidence of anything. */
 const FUTURE_S = 60;
 
-const isIssued = ({ iat }: AccessClaims, now: number): boolean =>
-  typeof iat === 'number' && iat <= now / 1000 + FUTURE_S;
+/** What keeps a genuine token from being a person's: of a machine, an agent, or not issued yet. */
+function whyUnfit({ sub, gty, act, iat }: AccessClaims, now: number): Why | undefined {
+  if (gty === 'client-credentials' || String(sub).endsWith('@clients')) return 'machine-token';
+  if (act !== undefined) return 'delegated-token';
+  if (typeof sub !== 'string' || !USER_SUB.test(sub)) return 'sub';
+  if (typeof iat !== 'number') return 'malformed';
+  return iat > now / 1000 + FUTURE_S ? 'not-yet-valid' : undefined;
+}
 
 const scopesOf = ({ scope, permissions }: AccessClaims): unknown[] => [
   ...(typeof scope === 'string' ? scope.split(' ') : []),
@@ -134,15 +151,22 @@ export const requireFreshLogin = (deps: Deps<ApiConfig>) => {
   return async (request: FastifyRequest): Promise<void> => {
     if (maxAuthAgeS === 0) return;
     const authTime = request.user[authTimeClaim] ?? request.user['auth_time'];
-    const ageS = Number.isSafeInteger(authTime)
-      ? Math.floor(deps.now() / 1000) - Number(authTime)
-      : Infinity;
-    if (ageS <= maxAuthAgeS && ageS >= -FUTURE_S) return;
-    throw challenge(request, 'insufficient-user-authentication', {
+    const why = whyStale(authTime, Math.floor(deps.now() / 1000), maxAuthAgeS);
+    if (why === undefined) return;
+    throw challenge(request, 'insufficient-user-authentication', why, {
       parameter: `max_age="${maxAuthAgeS}"`,
     });
   };
 };
+
+/** A missing claim is a missing Action (docs/auth0-setup.md), and no new login mends it. */
+function whyStale(authTime: unknown, nowS: number, maxAgeS: number): Why | undefined {
+  if (authTime === undefined || authTime === null) return 'claim-missing';
+  if (!Number.isSafeInteger(authTime)) return 'claim-invalid';
+  const ageS = nowS - Number(authTime);
+  if (ageS < -FUTURE_S) return 'not-yet-valid';
+  return ageS > maxAgeS ? 'too-old' : undefined;
+}
 
 /**
  * Whose agreement a change needs. Under `auto` OWASP's rule decides: a login with a second factor

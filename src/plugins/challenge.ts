@@ -1,7 +1,7 @@
 /** The WWW-Authenticate answers of RFC 6750, RFC 9449 and RFC 9470. */
 import type { FastifyRequest } from 'fastify';
 import type { ApiConfig } from '../config.ts';
-import { Problem, PROBLEMS } from '../problems.ts';
+import { Problem, PROBLEMS, type Why } from '../problems.ts';
 
 /** What proofs may be signed with: Auth0's SDKs use ES256, as phones' key stores do. */
 export const PROOF_ALGS = ['ES256', 'PS256', 'RS256'];
@@ -27,7 +27,12 @@ type More = {
   headers?: Record<string, string>;
   cause?: unknown;
 };
-export type Challenge = (request: FastifyRequest, code: ChallengeCode, more?: More) => Problem;
+export type Challenge = (
+  request: FastifyRequest,
+  code: ChallengeCode,
+  why: Why,
+  more?: More,
+) => Problem;
 
 /**
  * The error stands with the scheme that was tried. A 401 names the other scheme too, where there is
@@ -35,7 +40,7 @@ export type Challenge = (request: FastifyRequest, code: ChallengeCode, more?: Mo
  */
 export const createChallenge =
   (mode: ApiConfig['dpop']): Challenge =>
-  (request, code, { parameter, detail, headers, cause } = {}) => {
+  (request, code, why, { parameter, detail, headers, cause } = {}) => {
     const offered = SCHEMES[mode];
     const tried = schemeOf(request);
     const first = tried && offered.includes(tried) ? tried : offered[0]!;
@@ -50,6 +55,7 @@ export const createChallenge =
     return new Problem(
       code,
       {
+        why,
         ...(detail === undefined ? {} : { detail }),
         headers: { ...headers, 'www-authenticate': challenges.join(', ') },
       },

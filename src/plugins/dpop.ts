@@ -8,11 +8,13 @@ import type { FastifyRequest } from 'fastify';
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify, type JWTPayload } from 'jose';
 import type { ApiConfig } from '../config.ts';
 import type { Deps } from '../deps.ts';
+import type { Why } from '../problems.ts';
 import { createReplays } from '../store/replays.ts';
 import { PROOF_ALGS, type ChallengeCode } from './challenge.ts';
 
 export type ProofRefusal = {
   code: Extract<ChallengeCode, 'invalid-token' | 'invalid-dpop-proof' | 'use-dpop-nonce'>;
+  why: Why;
   /** What is wrong with the proof: who made it may know. */
   detail?: string;
   headers?: Record<string, string>;
@@ -45,30 +47,47 @@ export function createProofCheck({ config, now, redis, prefix, sealer }: Deps<Ap
     cnf: unknown,
   ): Promise<ProofRefusal | undefined> => {
     const boundTo = keyOf(cnf);
-    if (boundTo === undefined) return { code: 'invalid-token' };
+    if (boundTo === undefined) return { code: 'invalid-token', why: 'unbound-token' };
     const proof = await readProof(request.headers['dpop'], now());
     if (!proof)
-      return invalid('Send one DPoP header: a proof as in RFC 9449, of at most 4096 characters.');
+      return invalid(
+        request.headers['dpop'] === undefined ? 'proof-missing' : 'proof-malformed',
+        'Send one DPoP header: a proof as in RFC 9449, of at most 4096 characters.',
+      );
     const { claims, thumbprint } = proof;
-    if (thumbprint !== boundTo) return { code: 'invalid-token' };
+    if (thumbprint !== boundTo) return { code: 'invalid-token', why: 'proof-key' };
     const target = targetOf(request, config.publicUrl);
-    if (claims['htm'] !== request.method) return invalid(`Its htm is not ${request.method}.`);
-    if (withoutQuery(claims['htu']) !== target) return invalid(`Its htu is not ${target}.`);
-    if (claims['ath'] !== sha256(token)) return invalid('Its ath is not of this access token.');
+    if (claims['htm'] !== request.method)
+      return invalid('proof-method', `Its htm is not ${request.method}.`);
+    if (withoutQuery(claims['htu']) !== target)
+      return invalid('proof-url', `Its htu is not ${target}.`);
+    if (claims['ath'] !== sha256(token))
+      return invalid('proof-token', 'Its ath is not of this access token.');
     const { iat, jti, nonce } = claims;
-    if (typeof iat !== 'number') return invalid('It has no iat.');
+    if (typeof iat !== 'number') return invalid('proof-claims', 'It has no iat.');
     if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI_CHARS)
-      return invalid(`Its jti is not a string of 1 to ${MAX_JTI_CHARS} characters.`);
+      return invalid(
+        'proof-claims',
+        `Its jti is not a string of 1 to ${MAX_JTI_CHARS} characters.`,
+      );
     // A clock that is wrong is no fault of its user: with a nonce ours decides (RFC 9449 §9).
     if (!isFresh(iat, nonce))
-      return { code: 'use-dpop-nonce', headers: { 'dpop-nonce': nonceOf(slotNow()) } };
+      return {
+        code: 'use-dpop-nonce',
+        why: 'proof-time',
+        headers: { 'dpop-nonce': nonceOf(slotNow()) },
+      };
     if (!(await replays.isFirst(sha256(JSON.stringify([thumbprint, target, jti])))))
-      return invalid('Its jti was used before.');
+      return invalid('proof-replayed', 'Its jti was used before.');
     return undefined;
   };
 }
 
-const invalid = (detail: string): ProofRefusal => ({ code: 'invalid-dpop-proof', detail });
+const invalid = (why: Why, detail: string): ProofRefusal => ({
+  code: 'invalid-dpop-proof',
+  why,
+  detail,
+});
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64url');
 

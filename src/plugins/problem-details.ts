@@ -9,11 +9,19 @@ import { describeError } from '../log.ts';
 import { matchLocale } from '../locales/messages.ts';
 import { PAGE_CSP } from '../pages/assets.ts';
 import { renderErrorPage, type PageError } from '../pages/render.ts';
-import { expose, problemBody, Problem, PROBLEMS, type ProblemCode } from '../problems.ts';
+import { expose, problemBody, Problem, PROBLEMS, type ProblemCode, type Why } from '../problems.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Why its caller was refused, for the log. */
+    why?: Why | undefined;
+  }
+}
 
 export function registerProblemDetails(app: App, deps: Deps): void {
   const allowed = collectRoutes(app);
+  app.decorateRequest('why', undefined);
 
   app.setErrorHandler((error, request, reply) => {
     const problem = hasZodFastifySchemaValidationErrors(error)
@@ -41,6 +49,7 @@ export function registerProblemDetails(app: App, deps: Deps): void {
 
 function sendProblem(reply: FastifyReply, problem: Problem, deps: Deps): FastifyReply {
   const { config } = deps;
+  reply.request.why = problem.extras.why;
   reply
     .status(PROBLEMS[problem.code].status)
     .headers({ 'cache-control': 'no-store', ...problem.extras.headers });

@@ -2,13 +2,14 @@
 import type { App } from '../api-deps.ts';
 import type { Metrics } from '../metrics.ts';
 
-export function registerRequestLog(app: App, { requests }: Metrics): void {
+export function registerRequestLog(app: App, { requests, denied }: Metrics): void {
   app.addHook('onResponse', async (request, reply) => {
-    const { method } = request;
+    const { method, why } = request;
     const route = request.routeOptions.url ?? 'unknown';
     const status = reply.statusCode;
     const ms = Math.round(reply.elapsedTime * 10) / 10;
-    request.log.info({ event: 'request.done', method, route, status, ms });
+    request.log.info({ event: 'request.done', method, route, status, ms, why });
+    if (why) denied.inc({ why });
     requests.observe({ method, route, status }, reply.elapsedTime / 1000);
   });
 }

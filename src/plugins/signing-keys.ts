@@ -32,8 +32,9 @@ export function createKeyLookup(issuers: readonly string[], now: () => number) {
     const issuer = (payload as { iss?: unknown } | undefined)?.iss;
     const lookup = typeof issuer === 'string' ? byIssuer.get(issuer) : undefined;
     const kid = header?.['kid'];
-    if (!lookup || header?.['alg'] !== 'RS256' || typeof kid !== 'string' || !KID.test(kid))
-      throw new Problem('invalid-token');
+    if (!lookup) throw new Problem('invalid-token', { why: 'issuer' });
+    if (header?.['alg'] !== 'RS256') throw new Problem('invalid-token', { why: 'algorithm' });
+    if (typeof kid !== 'string' || !KID.test(kid)) throw unknownKey();
     return lookup(kid);
   };
 }
@@ -65,7 +66,7 @@ function lookupOf(issuer: string, now: () => number): (kid: string) => Promise<s
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'JWK_NOT_FOUND') {
         known.delete(kid);
-        throw new Problem('invalid-token');
+        throw unknownKey();
       }
       const last = known.get(kid);
       if (!last?.pem || now() > last.provenAt + LAST_GOOD_MS) {
@@ -78,7 +79,7 @@ function lookupOf(issuer: string, now: () => number): (kid: string) => Promise<s
   };
 
   const askIfListed = async (kid: string): Promise<string> => {
-    if (!known.has(kid) && !(await isListed(kid))) throw new Problem('invalid-token');
+    if (!known.has(kid) && !(await isListed(kid))) throw unknownKey();
     return ask(kid);
   };
 
@@ -132,6 +133,8 @@ async function readKeyIds(url: string): Promise<Set<string>> {
   if (!response.ok || !Array.isArray(keys)) throw new Error(`no JWKS, status ${response.status}`);
   return new Set((keys as ({ kid?: unknown } | null)[]).map((key) => String(key?.kid)));
 }
+
+const unknownKey = (): Problem => new Problem('invalid-token', { why: 'unknown-key' });
 
 /** Whether this key is the tenant's can not be found out now: that is not the caller's fault. */
 const nobodyCanSay = (cause?: unknown): Problem =>

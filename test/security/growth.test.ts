@@ -10,7 +10,7 @@ import { parseEmail } from '../../src/domain/email-address.ts';
 import { tokenFromPaste } from '../../src/links.ts';
 import { networkOf } from '../../src/plugins/network.ts';
 import { newUser, send } from '../support/wire.ts';
-import { startWorld, type World } from '../support/world.ts';
+import { startWorld } from '../support/world.ts';
 
 /** Under Node's limit for all headers together. */
 const FULL = 14_000;
