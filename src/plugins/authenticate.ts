@@ -127,10 +127,11 @@ const whyRefused = (error: unknown): Why =>
 const FUTURE_S = 60;
 
 /** What keeps a genuine token from being a person's: of a machine, an agent, or not issued yet. */
-function whyUnfit({ sub, gty, act, iat }: AccessClaims, now: number): Why | undefined {
-  if (gty === 'client-credentials' || String(sub).endsWith('@clients')) return 'machine-token';
+function whyUnfit({ sub, gty, act, iat }: Record<string, unknown>, now: number): Why | undefined {
+  if (gty === 'client-credentials') return 'machine-token';
   if (act !== undefined) return 'delegated-token';
-  if (typeof sub !== 'string' || !USER_SUB.test(sub)) return 'sub';
+  if (typeof sub !== 'string') return 'sub';
+  if (!USER_SUB.test(sub)) return sub.endsWith('@clients') ? 'machine-token' : 'sub';
   if (typeof iat !== 'number') return 'malformed';
   return iat > now / 1000 + FUTURE_S ? 'not-yet-valid' : undefined;
 }

@@ -159,5 +159,5 @@ test('what was not refused has no why, and every why is documented', async () =>
   const listed = [...section.split('\n## ')[0]!.matchAll(/^\| (`[^|]+) \|/gm)].flatMap(([, cell]) =>
     [...cell!.matchAll(/`([\w-]+)`/g)].map(([, why]) => why),
   );
-  expect(listed.toSorted()).toEqual([...WHYS].toSorted());
+  expect(new Set(listed)).toEqual(new Set(WHYS));
 });
