@@ -151,6 +151,7 @@ const workers = z.object({
   WORKER_HOST: z.string().default('127.0.0.1'),
   WORKER_PORT: integer(0, 65_535).prefault('9464'),
   TASK_LEASE: duration('5s', '25s').prefault('25s'),
+  TENANT_PATIENCE: duration('1s', '10m').prefault('30s'),
 });
 
 type Shared = z.output<typeof shared>;
@@ -245,6 +246,8 @@ const workerConfig = (s: Workers) => {
     ...(s.PASSWORD_RESET_URL ? { passwordResetUrl: s.PASSWORD_RESET_URL.href } : {}),
     operators: { host: s.WORKER_HOST, port: s.WORKER_PORT },
     taskLeaseMs: s.TASK_LEASE,
+    /** How long after it was sent a PATCH can still take effect. */
+    tenantPatienceMs: s.TENANT_PATIENCE,
   } as const;
 };
 
@@ -325,6 +328,9 @@ export function weakenings(config: Config & Partial<ApiConfig> & Partial<WorkerC
     config.publicUrl.startsWith('http:') && 'PUBLIC_URL is plain http: for this machine only',
     config.auth0Url.startsWith('http:') && 'AUTH0_BASE_URL is plain http: for this machine only',
     config.maxAuthAgeS === 0 && 'MAX_AUTH_AGE=0: a stolen session is enough to ask for a change',
+    config.tenantPatienceMs !== undefined &&
+      config.tenantPatienceMs < 25_000 &&
+      'TENANT_PATIENCE below 25s: a custom database may still write after we have read',
     config.crashAt.length > 0 && 'CRASH_AT: this process ends itself in the middle of its work',
     config.trustsUnverified &&
       'UNVERIFIED_MAILBOX=trusted: whoever reads an unverified address can stop and undo changes',

@@ -18,7 +18,8 @@ export type WakeUp = { change: string; task: string; at: number; requestId?: str
 const lane = (task: string): { queue: QueueName; priority?: number } => {
   if (task === 'commit' || task === 'undo') return { queue: 'tenant', priority: 1 };
   if (task.startsWith('event.')) return { queue: 'event' };
-  if (task === 'invite' || task.startsWith('revoke')) return { queue: 'tenant', priority: 2 };
+  if (task === 'invite' || task === 'verify' || task.startsWith('revoke'))
+    return { queue: 'tenant', priority: 2 };
   return task.startsWith('mail.') ? { queue: 'mail' } : { queue: 'upkeep' };
 };
 

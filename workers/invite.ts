@@ -1,11 +1,15 @@
 /** Reads the account, takes the snapshot, and sends out both mails, or says why this can not be. */
-import { close, recorded, write } from '../src/domain/email-change.ts';
-import { invited } from '../src/domain/commit.ts';
-import type { Processor } from './outcome.ts';
+import { close, recorded, write, type Reason } from '../src/domain/email-change.ts';
+import { invited, reject } from '../src/domain/commit.ts';
+import type { Done, Processor } from './outcome.ts';
 import { OTHERS_WAIT_MS, withTenant } from './with-tenant.ts';
 
-export const invite: Processor = ({ deps, change, reached }) =>
-  withTenant(async () => {
+export const invite: Processor = ({ deps, change, reached }) => {
+  const refused = (reason: Reason): Done => ({
+    kind: 'done',
+    rule: (latest) => reject(latest, reason, deps.now()),
+  });
+  return withTenant(async () => {
     if (change.status !== 'pending' || change.account) return { kind: 'done', rule: recorded };
     if (deps.now() >= change.expiresAt)
       return {
@@ -23,4 +27,5 @@ export const invite: Processor = ({ deps, change, reached }) =>
       kind: 'done',
       rule: (latest) => invited(latest, user, deps.now(), { trustsUnverified }),
     };
-  });
+  }, refused);
+};

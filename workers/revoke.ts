@@ -39,7 +39,7 @@ export const revoke: Processor = async ({ deps, change, name, claim }) => {
     if (kind === 'busy') return { kind: 'pause', ms: retryAfterMs ?? 500 };
     if (answer.status === 403 && answer.errorCode !== 'insufficient_scope')
       return done('unsupported');
-    if (answer.status === 404 && kind === 'refused') return done('unsupported');
+    if (answer.status === 404 && kind !== 'doubt') return done('unsupported');
     // Not granted to us, or refused, or patience is over.
     if (kind === 'configuration' || kind === 'refused' || claim.attempts >= ATTEMPTS)
       return done('failed', answer.status);

@@ -89,9 +89,11 @@ async function runClaimed(
     case 'park':
       log.error({ event: 'task.parked', ...line, why: outcome.why });
       return { word: 'parked' };
-    case 'later':
-      log[outcome.alarm ? 'error' : 'info']({ event: 'task.later', ...line, why: outcome.why });
+    case 'later': {
+      const { why, said, alarm } = outcome;
+      log[alarm ? 'error' : 'info']({ event: 'task.later', ...line, why, said });
       return { word: 'later' };
+    }
     case 'pause':
       return { ...report('pause'), pauseMs: outcome.ms };
     default:

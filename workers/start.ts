@@ -19,6 +19,7 @@ import { runTask } from './run-task.ts';
 import { sendEvent } from './send-event.ts';
 import { sendMail } from './send-mail.ts';
 import { undo } from './undo.ts';
+import { verify } from './verify.ts';
 import { withOutsideWorld, type WorkerDeps } from './worker-deps.ts';
 
 /** A task's name up to its first dot says who does it. */
@@ -26,6 +27,7 @@ const PROCESSORS = new Map<string, Processor>([
   ['invite', invite],
   ['commit', commit],
   ['undo', undo],
+  ['verify', verify],
   ['revoke', revoke],
   ['expire', expire],
   ['mail', sendMail],

@@ -1,15 +1,18 @@
 /** What the tasks that call the tenant have in common: how they write, and what its faults mean. */
 import { sameAddress, type TenantUser } from '../src/domain/account.ts';
-import { notWritten } from '../src/domain/commit.ts';
-import { recorded, type Reason } from '../src/domain/email-change.ts';
+import { inDoubt, mayStillLand, notWritten } from '../src/domain/commit.ts';
+import { recorded, type EmailChange, type Reason } from '../src/domain/email-change.ts';
 import type { Decided } from '../src/store/changes.ts';
 import { TenantFault } from './auth0/faults.ts';
+import type { EmailWrite } from './auth0/management-api.ts';
+import { reasonOf } from './auth0/refusals.ts';
+import { backoffMs } from './backoff.ts';
 import { sharesOf } from './lease.ts';
 import type { Done, Outcome, TaskRun } from './outcome.ts';
 import type { WorkerDeps } from './worker-deps.ts';
 
 /** Writers wait this long for their turn to read before all tenant tasks pause. */
-export const WRITER_WAIT_MS = 2000;
+const WRITER_WAIT_MS = 2000;
 /** Others wait for one of the next turns only, so as to be hardly in a writer's way. */
 export const OTHERS_WAIT_MS = 500;
 /** An operator has to act; until then a slow knock, so that no click is lost. */
@@ -26,13 +29,40 @@ export const notYet: Outcome = {
 
 type Later = Extract<Outcome, { kind: 'later' | 'pause' }>;
 
-export async function withTenant(work: () => Promise<Outcome>): Promise<Outcome> {
+/** `refused`: what it means that the tenant does not let this account be read, for good. */
+export async function withTenant(
+  work: () => Promise<Outcome>,
+  refused?: (reason: Reason) => Done,
+): Promise<Outcome> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof TenantFault) return outcomeOfFault(error);
-    throw error;
+    if (!(error instanceof TenantFault)) throw error;
+    return error.kind === 'refused' && refused ? refused(reasonOf(error)) : outcomeOfFault(error);
   }
+}
+
+/**
+ * The account as it is, unless a PATCH of this change may still reach it: then what was read decides
+ * nothing but that the wish is fulfilled, and the task waits (`still`) until it can no longer land.
+ */
+export async function readAccount({ deps, change, claim, reached }: TaskRun) {
+  const readAt = deps.now();
+  const user = await deps.tenant.readUser(change.sub, { maxWaitMs: WRITER_WAIT_MS });
+  reached('read');
+  if (!mayStillLand(change, readAt)) return { user };
+  const { tenantPatienceMs } = deps.config;
+  const landsInMs = (change.landsBy ?? readAt + tenantPatienceMs) - deps.now();
+  const still: Outcome = {
+    kind: 'later',
+    why: 'a PATCH may still land',
+    ms: Math.max(0, Math.min(backoffMs(claim.attempts, deps.random), landsInMs)),
+    // Of a version that did not note until when: from now on.
+    ...(change.landsBy === undefined
+      ? { rule: (latest: EmailChange) => inDoubt(latest, tenantPatienceMs, deps.now()) }
+      : {}),
+  };
+  return { user, still };
 }
 
 /**
@@ -41,36 +71,45 @@ export async function withTenant(work: () => Promise<Outcome>): Promise<Outcome>
  */
 export async function writeOnce(
   run: TaskRun,
-  wish: { email: string; name?: string },
+  wish: Omit<EmailWrite, 'connection'>,
   then: {
-    start: () => Promise<Decided>;
-    settled: (run: TaskRun) => Done;
+    start: (landsBy: number) => Promise<Decided>;
+    settled: (run: TaskRun, verified: boolean) => Done;
     refused: (reason: Reason) => Done;
   },
 ): Promise<Outcome> {
   const { deps, change, claim, reached } = run;
-  const { verdict } = await then.start();
+  const { tenantPatienceMs } = deps.config;
+  const { callMs, patchMs, marginMs } = sharesOf(deps.config);
+  const sendBefore = claim.until - patchMs - marginMs;
+  const { verdict } = await then.start(sendBefore + tenantPatienceMs);
   if (verdict.kind === 'refused') return notYet;
   // Withdrawn in the last moment: nothing was written, and nothing will be.
   if (verdict.kind === 'recorded') return { kind: 'done', rule: recorded };
   reached('marked');
   try {
     const { connection } = change.account!;
-    const { callMs, marginMs } = sharesOf(deps.config);
-    const sendBefore = claim.until - callMs - marginMs;
     // Patient, since to give up now would be to have read the account in vain; but a shutdown waits.
     const maxWaitMs = Math.max(Math.min(sendBefore - deps.now(), 2 * callMs), 0);
-    await deps.tenant.writeEmail(change.sub, { ...wish, connection }, { maxWaitMs, sendBefore });
+    const { verified } = await deps.tenant.writeEmail(
+      change.sub,
+      { ...wish, connection },
+      { maxWaitMs, sendBefore },
+    );
     reached('written');
-    return { ...then.settled(run), said: '200' };
+    return { ...then.settled(run, verified), said: '200' };
   } catch (error) {
     if (!(error instanceof TenantFault)) throw error;
     if (error.kind === 'refused') {
+      // Whoever tried again for us, a proxy or we ourselves, is told "already exists" of its own work.
+      const user = await deps.tenant.readUser(change.sub, { maxWaitMs: WRITER_WAIT_MS });
+      if (user && sameAddress(user.email, wish.email)) return then.settled(run, user.emailVerified);
       const { status, errorCode = '' } = error.answer;
       return { ...then.refused(reasonOf(error)), said: `${status} ${errorCode}`.trim() };
     }
-    const outcome = outcomeOfFault(error);
-    return error.kind === 'doubt' ? outcome : { ...outcome, rule: notWritten };
+    if (error.kind !== 'doubt') return { ...outcomeOfFault(error), rule: notWritten };
+    const rule = (latest: EmailChange) => inDoubt(latest, tenantPatienceMs, deps.now());
+    return { kind: 'later', why: error.message, alarm: true, rule };
   }
 }
 
@@ -78,27 +117,20 @@ function outcomeOfFault(fault: TenantFault): Later {
   const { retryAfterMs } = fault;
   if (fault.kind === 'busy') return { kind: 'pause', ms: retryAfterMs ?? BUSY_MS };
   const why = fault.message;
-  if (fault.kind === 'configuration')
-    return { kind: 'later', why, ms: CONFIGURATION_RETRY_MS, alarm: true };
+  if (fault.kind === 'configuration') {
+    const { words } = fault;
+    const said = words === undefined ? {} : { said: words };
+    return { kind: 'later', why, ...said, ms: CONFIGURATION_RETRY_MS, alarm: true };
+  }
   return { kind: 'later', why, ...(retryAfterMs === undefined ? {} : { ms: retryAfterMs }) };
 }
-
-/** Auth0 tells its refusals of a PATCH apart by words (400, where some stand-ins say 409). */
-function reasonOf({ answer: { status, errorCode, message = '' } }: TenantFault): Reason {
-  if ((status === 400 || status === 409) && /already exists/i.test(message)) return 'email-taken';
-  if (status === 404) return 'user-gone';
-  return errorCode === 'operation_not_supported' || UNSUPPORTED.test(message)
-    ? 'unsupported-identity'
-    : 'refused-by-auth0';
-}
-const UNSUPPORTED = /non-database user|not supported|disabled connection/i;
 
 /** The display name follows the address where it was nothing but the address (SYNC_NAME). */
 export const wishFor = (
   { config }: WorkerDeps,
   user: TenantUser | undefined,
-  email: string,
-): { email: string; name?: string } =>
+  wish: { email: string; emailVerified: boolean },
+): { email: string; emailVerified: boolean; name?: string } =>
   config.syncName && user?.name !== undefined && sameAddress(user.name, user.email)
-    ? { email, name: email }
-    : { email };
+    ? { ...wish, name: wish.email }
+    : wish;

@@ -8,6 +8,7 @@ import {
   close,
   recorded,
   taskOf,
+  withoutWriting,
   write,
   type EmailChange,
   type Reason,
@@ -73,7 +74,8 @@ function takeSnapshot(
 
 export type CommitDecision =
   | { kind: 'patch' }
-  | { kind: 'settled' }
+  /** `unverified`: the address is there, but the tenant does not call it verified yet. */
+  | { kind: 'settled'; unverified?: true }
   | { kind: 'reject'; reason: Reason };
 
 /**
@@ -87,6 +89,8 @@ export function decideCommit(change: EmailChange, user: TenantUser | undefined):
   if (!sameIdentity(user, account)) return { kind: 'reject', reason: 'unsupported-identity' };
   const holdsNew = sameAddress(user.email, change.email);
   if (holdsNew && user.emailVerified) return { kind: 'settled' };
+  // Our own PATCH landed: it must not be sent twice, whatever else the account says.
+  if (holdsNew && change.writing) return { kind: 'settled', unverified: true };
   if (user.blocked) return { kind: 'reject', reason: 'user-blocked' };
   if (!holdsNew && !sameAddress(user.email ?? '', account.email ?? ''))
     return { kind: 'reject', reason: 'address-drifted' };
@@ -101,18 +105,26 @@ export const sameIdentity = (user: TenantUser, account: Account): boolean =>
   user.identities[0]?.userId === account.identity &&
   user.identities[0].connection === account.connection;
 
-/** Marks that a PATCH may be on its way, before it is. */
-export function startWriting(change: EmailChange): Step | Recorded {
+/** Marks that a PATCH may be on its way, before it is. From `landsBy` (epoch ms) on it can not land. */
+export function startWriting(change: EmailChange, landsBy: number): Step | Recorded {
   if (change.status !== 'confirmed') return recorded(change);
-  return write({ ...change, writing: true });
+  return write({ ...change, writing: true, landsBy });
 }
 
 /** It was certainly not carried out: the change may be withdrawn again. */
-export function notWritten(change: EmailChange): Step | Recorded {
+export const notWritten = (change: EmailChange): Step | Recorded =>
+  change.writing ? write(withoutWriting(change)) : recorded(change);
+
+/** Nobody knows whether it was carried out. It was sent before `now`, so it lands by then or never. */
+export function inDoubt(change: EmailChange, patienceMs: number, now: number): Step | Recorded {
   if (!change.writing) return recorded(change);
-  const { writing: _, ...rest } = change;
-  return write(rest);
+  const landsBy = Math.min(change.landsBy ?? Infinity, now + patienceMs);
+  return write({ ...change, landsBy });
 }
+
+/** What an account showed at `readAt` may still change by a PATCH of ours. */
+export const mayStillLand = ({ writing, landsBy = Infinity }: EmailChange, readAt: number) =>
+  writing === true && readAt < landsBy;
 
 /** Undos chain over at most this many changes of one user. */
 const MAX_CHAIN = 50;
@@ -121,7 +133,7 @@ const MAX_CHAIN = 50;
 export function settle(
   change: EmailChange,
   user: UserChanges,
-  after: { undoWindowMs: number; revoke: boolean },
+  after: { undoWindowMs: number; revoke: boolean; unverified?: boolean },
   now: number,
 ): Step | Recorded {
   if (change.status !== 'confirmed') return recorded(change);
@@ -141,6 +153,7 @@ export function settle(
       taskOf(change, 'mail.done', now),
       ...(undoable ? [taskOf(change, 'mail.changed', now)] : []),
       ...(after.revoke ? [taskOf(change, 'revoke', now)] : []),
+      ...(after.unverified ? [taskOf(change, 'verify', now)] : []),
     ],
   };
 }

@@ -78,6 +78,8 @@ export type EmailChange = {
   account?: Account;
   /** A PATCH may be on its way to the tenant: nobody else may decide until it is resolved. */
   writing?: true;
+  /** From then on that PATCH can no longer land, and a reading tells what became of it. */
+  landsBy?: number;
   mails: Record<string, MailState>;
   /** Under `both`: how long the current mailbox may stay silent once the new one has agreed. */
   waiverMs?: number;
@@ -145,10 +147,15 @@ export const taskOf = (change: EmailChange, name: string, at: number): Task => (
 });
 
 /** Ends a change. What follows from the end is the caller's to say. */
-export const close = (change: EmailChange, status: Status, now: number): EmailChange => {
-  const { writing: _, ...rest } = change;
-  return { ...rest, status, closedAt: now };
-};
+export const close = (change: EmailChange, status: Status, now: number): EmailChange => ({
+  ...withoutWriting(change),
+  status,
+  closedAt: now,
+});
+
+/** No PATCH is on its way any more. */
+export const withoutWriting = ({ writing: _, landsBy: __, ...rest }: EmailChange): EmailChange =>
+  rest;
 
 export type Request = Pick<
   EmailChange,

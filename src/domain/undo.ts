@@ -11,6 +11,7 @@ import {
   undoUnderWay,
   recorded,
   refused,
+  withoutWriting,
   write,
   type EmailChange,
   type Reason,
@@ -21,8 +22,9 @@ import {
 } from './email-change.ts';
 
 export type UndoDecision =
-  | { kind: 'patch'; email: string }
-  | { kind: 'settled' }
+  | { kind: 'patch'; email: string; emailVerified: boolean }
+  /** `unverified`: the address is back, but not as verified as it was. */
+  | { kind: 'settled'; unverified?: true }
   | { kind: 'refuse'; reason: Reason };
 
 /** `followers`: the changes of this user that came after this one, oldest first. */
@@ -35,11 +37,16 @@ export function decideUndo(
   const previous = account?.email;
   if (!user || !account || previous === undefined) return { kind: 'refuse', reason: 'user-gone' };
   if (!sameIdentity(user, account)) return { kind: 'refuse', reason: 'unsupported-identity' };
-  if (sameAddress(user.email, previous)) return { kind: 'settled' };
+  if (sameAddress(user.email, previous))
+    return change.writing && account.emailVerified && !user.emailVerified
+      ? { kind: 'settled', unverified: true }
+      : { kind: 'settled' };
   const ours = [change, ...followers].some(
     (written) => written.status === 'committed' && sameAddress(user.email, written.email),
   );
-  return ours ? { kind: 'patch', email: previous } : { kind: 'refuse', reason: 'address-drifted' };
+  if (!ours) return { kind: 'refuse', reason: 'address-drifted' };
+  // Never more than the snapshot says: an address that proved nothing does not come back verified.
+  return { kind: 'patch', email: previous, emailVerified: account.emailVerified };
 }
 
 /**
@@ -51,13 +58,14 @@ export function startUndoing(
   change: EmailChange,
   followers: readonly EmailChange[],
   user: UserChanges,
+  landsBy: number,
   now: number,
 ): Verdict {
   if (!undoUnderWay(change)) return recorded(change);
   if (!hasTurn(change, followers, user)) return refused({ code: 'commit-in-progress' });
   return {
     kind: 'write',
-    changes: [{ ...change, writing: true }, ...endOpen(followers, now)],
+    changes: [{ ...change, writing: true, landsBy }, ...endOpen(followers, now)],
     user: { ...user, undoing: change.id },
     tasks: [],
   };
@@ -81,7 +89,7 @@ export function settleUndo(
   change: EmailChange,
   followers: readonly EmailChange[],
   user: UserChanges,
-  lockMs: number,
+  after: { lockMs: number; unverified?: boolean },
   now: number,
 ): Verdict {
   if (!undoUnderWay(change)) return recorded(change);
@@ -98,10 +106,11 @@ export function settleUndo(
     user: {
       ...free(user, change),
       committed: user.committed.filter((id) => !over.some((each) => each.id === id)),
-      lockedUntil: now + lockMs,
+      lockedUntil: now + after.lockMs,
     },
     tasks: [
       taskOf(change, 'mail.restored', now),
+      ...(after.unverified ? [taskOf(change, 'verify', now)] : []),
       // Whoever took the account may still be signed in.
       taskOf(change, 'revoke.undo', now),
       // Every mailbox whose address is gone is told, the latest above all.
@@ -124,9 +133,11 @@ export function refuseUndo(
   now: number,
 ): Step | Recorded {
   if (!undoUnderWay(change)) return recorded(change);
-  const { writing: _, ...rest } = change;
   return {
-    ...write({ ...rest, undo: { ...change.undo!, refused: reason, refusedAt: now } }),
+    ...write({
+      ...withoutWriting(change),
+      undo: { ...change.undo!, refused: reason, refusedAt: now },
+    }),
     user: free(user, change),
   };
 }

@@ -10,7 +10,17 @@ import {
 } from '../../src/domain/commit.ts';
 import { agree, type EmailChange } from '../../src/domain/email-change.ts';
 import { revocationTask } from '../../src/domain/transitions.ts';
-import { ADA, inWords, NOBODY, SITUATIONS, SOON, stepOf, AFTERMATH, written } from './stories.ts';
+import {
+  LANDS_BY,
+  ADA,
+  inWords,
+  NOBODY,
+  SITUATIONS,
+  SOON,
+  stepOf,
+  AFTERMATH,
+  written,
+} from './stories.ts';
 
 const identity = ADA.identities[0]!;
 const ada = (more: Partial<TenantUser>): TenantUser => ({ ...ADA, ...more });
@@ -181,9 +191,9 @@ describe('the drift guard', () => {
 
 test('the mark that a PATCH may be on its way is set once and gone when the change is closed', () => {
   const { confirmed } = SITUATIONS;
-  const writing = written(startWriting(confirmed));
-  expect(writing).toEqual({ ...confirmed, writing: true });
-  expect(written(startWriting(writing))).toEqual(writing);
+  const writing = written(startWriting(confirmed, LANDS_BY));
+  expect(writing).toEqual({ ...confirmed, writing: true, landsBy: LANDS_BY });
+  expect(written(startWriting(writing, LANDS_BY))).toEqual(writing);
   const committed = written(settle(writing, { committed: [] }, AFTERMATH, SOON));
   expect(committed).not.toHaveProperty('writing');
   expect(written(reject(writing, 'email-taken', SOON))).not.toHaveProperty('writing');

@@ -36,6 +36,7 @@ import {
   askFor,
   HOUR,
   inWords,
+  LANDS_BY,
   LOCK_MS,
   MINUTE,
   NOBODY,
@@ -361,12 +362,12 @@ const TABLE: Record<string, Row> = {
   },
   'start of putting the address back': {
     at: SOON,
-    decide: (change, now) => startUndoing(change, [], userOf(change), now),
+    decide: (change, now) => startUndoing(change, [], userOf(change), LANDS_BY, now),
     outcomes: { committed: UNDER_WAY, recorded: except(...UNDER_WAY) },
   },
   'the tenant has the previous address': {
     at: SOON,
-    decide: (change, now) => settleUndo(change, [], userOf(change), LOCK_MS, now),
+    decide: (change, now) => settleUndo(change, [], userOf(change), { lockMs: LOCK_MS }, now),
     outcomes: {
       'undone → mail.restored revoke.undo mail.undone': UNDER_WAY,
       recorded: except(...UNDER_WAY),

@@ -15,6 +15,7 @@ import { farewells } from '../../src/domain/endings.ts';
 import { refuseUndo, settleUndo, startUndoing } from '../../src/domain/undo.ts';
 import {
   askFor,
+  LANDS_BY,
   LOCK_MS,
   SITUATIONS,
   SOON,
@@ -72,7 +73,7 @@ describe('the new mailbox, if it has agreed and only then, hears that its change
   test('gave way to the undo of an earlier one', () => {
     const earlier = SITUATIONS['undo asked'];
     const follower = { ...SITUATIONS.confirmed, id: 'follower' };
-    const step = startUndoing(earlier, [follower], userOf(earlier), SOON);
+    const step = startUndoing(earlier, [follower], userOf(earlier), LANDS_BY, SOON);
     expect(stepOf(step).changes[1]).toMatchObject({ status: 'canceled', canceledBy: 'undo' });
     expect(told(step, earlier, follower)).toEqual(['mail.failed']);
   });
@@ -115,7 +116,9 @@ describe('the current mailbox', () => {
 
 test('what took effect, and what did not end, needs no farewell', () => {
   const { undoing, 'both invited': invited, confirmed } = SITUATIONS;
-  expect(told(settleUndo(undoing, [], userOf(undoing), LOCK_MS, SOON), undoing)).toEqual([]);
+  expect(
+    told(settleUndo(undoing, [], userOf(undoing), { lockMs: LOCK_MS }, SOON), undoing),
+  ).toEqual([]);
   expect(told(agree(invited, 'new', SOON), invited)).toEqual([]);
   expect(farewells([confirmed], [confirmed])).toEqual([]);
 });

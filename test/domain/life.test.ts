@@ -9,7 +9,9 @@ import { expect, test } from 'vitest';
 import { sameAddress, type TenantUser } from '../../src/domain/account.ts';
 import {
   decideCommit,
+  inDoubt,
   invited,
+  mayStillLand,
   notWritten,
   reject,
   settle,
@@ -64,7 +66,15 @@ const wasAsked = ({ mails }: EmailChange): boolean =>
   Object.keys(mails).some((name) => /approve|reminder/.test(name) && mails[name] === 'sent');
 
 /** A worker with a lease on a task, stopped between two of its steps. */
-type Run = { task: Task; step: 'read' | 'start' | 'patch' | 'settle'; patch?: string };
+type Run = {
+  task: Task;
+  step: 'read' | 'start' | 'patch' | 'settle';
+  patch?: string;
+  sendBefore?: number;
+};
+/** How late a PATCH may be sent after it was announced, and how long the tenant may work on it. */
+const SEND_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 type World = ReturnType<typeof createWorld>;
 
@@ -78,6 +88,9 @@ function createWorld() {
   let account: TenantUser = { ...ADA, email: ORIGINAL, passwordResetAt: 0 };
   let now = T0;
   let runs: Run[] = [];
+  /** PATCHes that the tenant is still working on, and how often each change's address took effect. */
+  let onTheirWay: { email: string; by: string; at: number }[] = [];
+  const effective = new Map<string, number>();
   let requests = 0;
   let meddled = false;
 
@@ -171,7 +184,7 @@ function createWorld() {
   const finish = (run: Run, verdict: Verdict) => {
     if (verdict.kind === 'refused') {
       seen.add('turn');
-      return leave(run);
+      return comeAgain(run);
     }
     // The end of a task and its outcome are one write.
     due.delete(`${run.task.change}:${run.task.name}`);
@@ -188,10 +201,13 @@ function createWorld() {
         const decision = decideCommit(change, account);
         if (change.status !== 'confirmed') finish(run, { kind: 'recorded', change });
         else if (decision.kind === 'settled') finish(run, settle(change, user, AFTERMATH, now));
+        else if (mayStillLand(change, now)) comeAgain(run, change.landsBy);
         else if (decision.kind === 'reject') finish(run, reject(change, decision.reason, now));
         else Object.assign(run, { step: 'start', patch: change.email });
       } else if (run.step === 'start') {
-        if (apply(startWriting(change)).kind === 'write') run.step = 'patch';
+        const until = { sendBefore: now + SEND_MS };
+        if (apply(startWriting(change, until.sendBefore + PATIENCE_MS)).kind === 'write')
+          Object.assign(run, until, { step: 'patch' });
         else finish(run, { kind: 'recorded', change });
       } else if (run.step === 'patch') send(run, change, luck);
       else finish(run, settle(change, user, AFTERMATH, now));
@@ -201,30 +217,67 @@ function createWorld() {
         const later = followersOf(change).filter((follower) => follower.status === 'committed');
         const decision = decideUndo(change, later, account);
         if (decision.kind === 'settled')
-          finish(run, settleUndo(change, followersOf(change), user, LOCK_MS, now));
+          finish(run, settleUndo(change, followersOf(change), user, { lockMs: LOCK_MS }, now));
+        else if (mayStillLand(change, now)) comeAgain(run, change.landsBy);
+        else if (decision.kind === 'refuse' && followersOf(change).some((one) => one.writing))
+          comeAgain(run);
         else if (decision.kind === 'refuse')
           finish(run, refuseUndo(change, decision.reason, user, now));
         else Object.assign(run, { step: 'start', patch: decision.email });
       } else if (run.step === 'start') {
-        const verdict = apply(startUndoing(change, followersOf(change), user, now));
-        if (verdict.kind === 'write') run.step = 'patch';
+        const until = { sendBefore: now + SEND_MS };
+        const landsBy = until.sendBefore + PATIENCE_MS;
+        const verdict = apply(startUndoing(change, followersOf(change), user, landsBy, now));
+        if (verdict.kind === 'write') Object.assign(run, until, { step: 'patch' });
         else finish(run, verdict);
       } else if (run.step === 'patch') send(run, change, luck);
-      else finish(run, settleUndo(change, followersOf(change), user, LOCK_MS, now));
+      else finish(run, settleUndo(change, followersOf(change), user, { lockMs: LOCK_MS }, now));
     },
   };
 
-  /** Carried out; carried out but the answer lost; lost before it was; refused as not now. */
+  /** The tenant carries out what it was asked for, maybe long after we gave up on its answer. */
+  const land = ({ email, by }: { email: string; by: string }) => {
+    if (account.email !== email) effective.set(by, (effective.get(by) ?? 0) + 1);
+    // At most one address that is written for each change, and one that is put back.
+    assert(meddled || effective.get(by) === undefined || effective.get(by) === 1);
+    account = { ...account, email, emailVerified: true };
+  };
+  const pass = (ms: number) => {
+    now += ms;
+    const landing = onTheirWay.filter(({ at }) => at <= now);
+    onTheirWay = onTheirWay.filter(({ at }) => at > now);
+    if (landing.length > 0) seen.add('late');
+    for (const patch of landing) land(patch);
+  };
+  const comeAgain = (run: Run, at = Infinity) => {
+    const { task } = run;
+    due.set(`${task.change}:${task.name}`, { ...task, at: Math.min(now + 5000, at) });
+    leave(run);
+  };
+
+  /**
+   * Carried out; carried out but the answer lost; lost before it was; refused as not now; on its way
+   * for as long as the tenant may take.
+   */
   const send = (run: Run, change: EmailChange, luck: number) => {
-    const fate = Math.max(0, (luck % 8) - 4);
+    // The last look before the bytes leave.
+    if (now >= run.sendBefore!) {
+      apply(notWritten(change));
+      return leave(run);
+    }
+    const fate = Math.max(0, (luck % 9) - 4);
+    const patch = { email: run.patch!, by: `${run.task.name} ${change.id}` };
     // No PATCH without the agreement of everyone who must agree, and none but the marked one.
     assert.equal(change.writing, true);
     assert(hasConsent(change));
     assert.equal(runs.filter((other) => other.step === 'patch').length, 1);
-    if (fate <= 1) account = { ...account, email: run.patch!, emailVerified: true };
+    if (fate <= 1) land(patch);
+    if (fate === 4) onTheirWay.push({ ...patch, at: now + ((luck + 1) * PATIENCE_MS) / 33 });
     if (fate === 0) run.step = 'settle';
     else leave(run);
     if (fate === 3) apply(notWritten(change));
+    // Sometimes the worker dies before it can say so.
+    else if (fate !== 0 && luck % 2 === 0) apply(inDoubt(change, PATIENCE_MS, now));
   };
 
   const runTask = (run: Run, luck: number) => {
@@ -257,7 +310,7 @@ function createWorld() {
 
   const acts = {
     wait: (pick: number, luck: number) => {
-      now += [1000, MINUTE, 2 * MINUTE, 30 * MINUTE, TIMING.linkTtlMs, 2 * DAY][pick % 6]!;
+      pass([1000, 9000, MINUTE, 2 * MINUTE, 30 * MINUTE, TIMING.linkTtlMs, 2 * DAY][pick % 7]!);
       if (luck % 2 === 0) serve();
     },
     request: (pick: number, luck: number) => {
@@ -333,7 +386,7 @@ function createWorld() {
     runs = [];
     for (let turn = 0; due.size > 0; turn += 1) {
       assert(turn < 200);
-      if (ready().length === 0) now = Math.min(...[...due.values()].map(({ at }) => at));
+      if (ready().length === 0) pass(Math.min(...[...due.values()].map(({ at }) => at)) - now);
       serve();
     }
   };
@@ -474,6 +527,6 @@ test('the random lives reach every status, undos that wait for their turn, and l
   const seen = new Set<string>();
   for (const acts of fc.sample(life, { numRuns: 400, seed: 9 }))
     for (const each of live(acts).seen) seen.add(each);
-  const corners = ['turn', 'waived', 'guess', 'locked', 'code refused'];
+  const corners = ['turn', 'late', 'waived', 'guess', 'locked', 'code refused'];
   expect([...seen].toSorted()).toEqual([...Object.keys(ROADS), ...corners].toSorted());
 });

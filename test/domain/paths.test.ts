@@ -26,6 +26,7 @@ import {
   askFor,
   DAY,
   HOUR,
+  LANDS_BY,
   LOCK_MS,
   NOBODY,
   SECOND,
@@ -139,7 +140,7 @@ function walk(path: Path): Seen {
     tick(WAIT_MS);
     take(expire(change, now));
   }
-  if (take(startWriting(change)) === 'write') {
+  if (take(startWriting(change, LANDS_BY)) === 'write') {
     cancelIf('while the PATCH is on its way');
     take(settle(change, NOBODY, AFTERMATH, now));
   }
@@ -149,13 +150,13 @@ function walk(path: Path): Seen {
   if (path.undo !== 'never') take(requestUndo(change, now));
   if (path.undo === 'twice') take(requestUndo(change, now));
   if (change.undo?.requestedAt !== undefined) {
-    const { changes, user } = stepOf(startUndoing(change, [], userOf(change), now));
+    const { changes, user } = stepOf(startUndoing(change, [], userOf(change), LANDS_BY, now));
     change = changes[0]!;
     const drifted = path.undo === 'refused by drift';
     take(
       drifted
         ? refuseUndo(change, 'address-drifted', user!, now)
-        : settleUndo(change, [], user!, LOCK_MS, now),
+        : settleUndo(change, [], user!, { lockMs: LOCK_MS }, now),
     );
   }
   cancelIf('after the undo');

@@ -31,6 +31,8 @@ export const AFTER_EXPIRY = T0 + 2 * HOUR;
 export const AFTER_UNDO_WINDOW = T0 + 15 * DAY;
 
 export const TIMING = { linkTtlMs: HOUR, resendAfterMs: MINUTE };
+/** A PATCH can not land any more, long before anybody asks again. */
+export const LANDS_BY = T0 + 2 * SECOND;
 export const AFTERMATH = { undoWindowMs: 7 * DAY, revoke: false };
 export const LOCK_MS = 24 * HOUR;
 
@@ -70,10 +72,10 @@ const invitedBoth = written(invited({ ...asked, requires: both }, ADA, T0 + SECO
 const waiverMs = 7 * DAY;
 const invitedWithWaiver: EmailChange = { ...invitedBoth, waiverMs };
 const confirmed = written(agree(invitedNew, 'new', T0 + 2 * SECOND));
-const writing = written(startWriting(confirmed));
+const writing = written(startWriting(confirmed, LANDS_BY));
 const committed = written(settle(writing, NOBODY, AFTERMATH, T0 + 3 * SECOND));
 const undoAsked = written(requestUndo(committed, T0 + 4 * SECOND));
-const undoing = written(startUndoing(undoAsked, [], userOf(undoAsked), T0 + 5 * SECOND));
+const undoing = written(startUndoing(undoAsked, [], userOf(undoAsked), LANDS_BY, T0 + 5 * SECOND));
 const newAgreed = written(agree(invitedBoth, 'new', T0 + 2 * SECOND));
 const unasked = written(agree(invitedWithWaiver, 'new', T0 + 2 * SECOND));
 const silent = written(mailSent(unasked, 'mail.approve.1', T0 + 3 * SECOND));
@@ -98,13 +100,13 @@ export const SITUATIONS = {
   'undo asked': undoAsked,
   undoing,
   'undo refused': written(refuseUndo(undoing, 'address-drifted', userOf(undoing), T0 + 6 * SECOND)),
-  undone: written(settleUndo(undoing, [], userOf(undoing), LOCK_MS, T0 + 6 * SECOND)),
+  undone: written(settleUndo(undoing, [], userOf(undoing), { lockMs: LOCK_MS }, T0 + 6 * SECOND)),
   'waived, undone': written(
     settleUndo(
       waivedUndoAsked,
       [],
       userOf(waivedUndoAsked),
-      LOCK_MS,
+      { lockMs: LOCK_MS },
       silent.expiresAt + 3 * SECOND,
     ),
   ),

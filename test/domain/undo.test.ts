@@ -13,6 +13,7 @@ import {
   ADA,
   askFor,
   inWords,
+  LANDS_BY,
   LOCK_MS,
   NOBODY,
   SITUATIONS,
@@ -89,7 +90,7 @@ describe('what the account says about an undo', () => {
 
 describe('after A → B → C', () => {
   test("A's link restores A, ends both changes and tells all three mailboxes", () => {
-    const step = stepOf(settleUndo(first, [bToC.change], user, LOCK_MS, SOON));
+    const step = stepOf(settleUndo(first, [bToC.change], user, { lockMs: LOCK_MS }, SOON));
     expect(step.changes.map(({ id, status }) => [id, status])).toEqual([
       [first.id, 'undone'],
       [second.id, 'undone'],
@@ -113,30 +114,40 @@ describe('after A → B → C', () => {
     (was, is) => {
       const { revocation: _, ...plain } = bToC.change;
       const follower = was === undefined ? plain : { ...plain, revocation: was };
-      const [undone, swept] = stepOf(settleUndo(first, [follower], user, LOCK_MS, SOON)).changes;
+      const [undone, swept] = stepOf(
+        settleUndo(first, [follower], user, { lockMs: LOCK_MS }, SOON),
+      ).changes;
       expect(undone!.revocation).toBe('pending');
       expect(swept!.revocation).toBe(is);
     },
   );
 
   test("B's link can not undo what A's link did", () => {
-    const [, ended] = stepOf(settleUndo(first, [bToC.change], user, LOCK_MS, SOON)).changes;
+    const [, ended] = stepOf(
+      settleUndo(first, [bToC.change], user, { lockMs: LOCK_MS }, SOON),
+    ).changes;
     expect(requestUndo(ended!, SOON + 1)).toEqual({ kind: 'recorded', change: ended });
-    const [, endedAsked] = stepOf(settleUndo(first, [second], user, LOCK_MS, SOON)).changes;
-    expect(startUndoing(endedAsked!, [], user, SOON).kind).toBe('recorded');
-    expect(settleUndo(endedAsked!, [], user, LOCK_MS, SOON).kind).toBe('recorded');
+    const [, endedAsked] = stepOf(
+      settleUndo(first, [second], user, { lockMs: LOCK_MS }, SOON),
+    ).changes;
+    expect(startUndoing(endedAsked!, [], user, LANDS_BY, SOON).kind).toBe('recorded');
+    expect(settleUndo(endedAsked!, [], user, { lockMs: LOCK_MS }, SOON).kind).toBe('recorded');
   });
 
   test("B's link restores B and leaves A the right to undo", () => {
-    const step = stepOf(settleUndo(second, [], user, LOCK_MS, SOON));
+    const step = stepOf(settleUndo(second, [], user, { lockMs: LOCK_MS }, SOON));
     expect(step.changes.map((change) => change.id)).toEqual([second.id]);
     expect(step.user!.committed).toEqual([first.id]);
-    expect(decideUndo(first, [], ada('b@x.test'))).toEqual({ kind: 'patch', email: 'a@x.test' });
+    expect(decideUndo(first, [], ada('b@x.test'))).toEqual({
+      kind: 'patch',
+      email: 'a@x.test',
+      emailVerified: true,
+    });
   });
 
   test('a mailbox that got its own address back is not told that it lost it', () => {
     const bToA = committedTo('a@x.test', 'b@x.test', aToB.user);
-    const step = stepOf(settleUndo(first, [bToA.change], bToA.user, LOCK_MS, SOON));
+    const step = stepOf(settleUndo(first, [bToA.change], bToA.user, { lockMs: LOCK_MS }, SOON));
     expect(step.tasks.map((task) => [task.change, task.name])).toEqual([
       [first.id, 'mail.restored'],
       [first.id, 'revoke.undo'],
@@ -150,45 +161,51 @@ describe('one PATCH of a user at a time', () => {
   const confirmed: EmailChange = { ...SITUATIONS.confirmed, id: 'later' };
 
   test.each([pending, confirmed])('an undo that starts ends the open change after it', (open) => {
-    const step = stepOf(startUndoing(first, [bToC.change, open], user, SOON));
+    const step = stepOf(startUndoing(first, [bToC.change, open], user, LANDS_BY, SOON));
     expect(step.changes).toEqual([
-      { ...first, writing: true },
+      { ...first, writing: true, landsBy: LANDS_BY },
       { ...open, status: 'canceled', closedAt: SOON, canceledBy: 'undo' },
     ]);
-    expect(startWriting(step.changes[1]!).kind).toBe('recorded');
+    expect(startWriting(step.changes[1]!, LANDS_BY).kind).toBe('recorded');
   });
 
   test('an undo waits for a commit that may be on its way', () => {
     const writing = { ...SITUATIONS.writing, id: 'later' };
-    expect(inWords(startUndoing(first, [writing], user, SOON), SOON)).toBe(
+    expect(inWords(startUndoing(first, [writing], user, LANDS_BY, SOON), SOON)).toBe(
       'refused: commit-in-progress',
     );
   });
 
   test('two undos of one user take turns, and the same one may start again after a crash', () => {
-    const started = stepOf(startUndoing(second, [], user, SOON));
+    const started = stepOf(startUndoing(second, [], user, LANDS_BY, SOON));
     expect(started.user).toEqual({ ...user, undoing: second.id });
-    expect(startUndoing(first, [started.changes[0]!], started.user!, SOON).kind).toBe('refused');
-    expect(startUndoing(started.changes[0]!, [], started.user!, SOON).kind).toBe('write');
+    expect(startUndoing(first, [started.changes[0]!], started.user!, LANDS_BY, SOON).kind).toBe(
+      'refused',
+    );
+    expect(startUndoing(started.changes[0]!, [], started.user!, LANDS_BY, SOON).kind).toBe('write');
 
-    const earlier = stepOf(startUndoing(first, [second], user, SOON));
-    expect(startUndoing(second, [], earlier.user!, SOON).kind).toBe('refused');
+    const earlier = stepOf(startUndoing(first, [second], user, LANDS_BY, SOON));
+    expect(startUndoing(second, [], earlier.user!, LANDS_BY, SOON).kind).toBe('refused');
   });
 
   test('the turn is over when the undo is settled or refused', () => {
-    const started = stepOf(startUndoing(second, [], user, SOON));
-    const settled = stepOf(settleUndo(started.changes[0]!, [], started.user!, LOCK_MS, SOON));
+    const started = stepOf(startUndoing(second, [], user, LANDS_BY, SOON));
+    const settled = stepOf(
+      settleUndo(started.changes[0]!, [], started.user!, { lockMs: LOCK_MS }, SOON),
+    );
     const refused = stepOf(refuseUndo(started.changes[0]!, 'email-taken', started.user!, SOON));
     expect(settled.user).not.toHaveProperty('undoing');
     expect(refused.user).toEqual(user);
-    expect(startUndoing(first, [refused.changes[0]!], refused.user!, SOON).kind).toBe('write');
+    expect(startUndoing(first, [refused.changes[0]!], refused.user!, LANDS_BY, SOON).kind).toBe(
+      'write',
+    );
   });
 
   test('an undo that finds its address back already waits for its turn as well', () => {
     const other = { ...user, undoing: 'another' };
-    expect(settleUndo(second, [], other, LOCK_MS, SOON).kind).toBe('refused');
+    expect(settleUndo(second, [], other, { lockMs: LOCK_MS }, SOON).kind).toBe('refused');
     const writing = { ...SITUATIONS.writing, id: 'later' };
-    expect(settleUndo(second, [writing], user, LOCK_MS, SOON).kind).toBe('refused');
+    expect(settleUndo(second, [writing], user, { lockMs: LOCK_MS }, SOON).kind).toBe('refused');
   });
 
   test("an undo that is refused does not end another's turn", () => {
@@ -200,7 +217,7 @@ describe('one PATCH of a user at a time', () => {
 test('settling cancels a change that is still open, and tells nobody twice', () => {
   const open: EmailChange = { ...SITUATIONS.confirmed, id: 'later' };
   const closed: EmailChange = { ...SITUATIONS.rejected, id: 'closed' };
-  const step = stepOf(settleUndo(first, [closed, open], user, LOCK_MS, SOON));
+  const step = stepOf(settleUndo(first, [closed, open], user, { lockMs: LOCK_MS }, SOON));
   expect(step.changes.map(({ id, status }) => [id, status])).toEqual([
     [first.id, 'undone'],
     ['later', 'canceled'],
@@ -208,14 +225,14 @@ test('settling cancels a change that is still open, and tells nobody twice', () 
 });
 
 test('a change that is not among the committed ones of the index ends without taking others along', () => {
-  const step = stepOf(settleUndo(first, [], { committed: ['x', 'y'] }, LOCK_MS, SOON));
+  const step = stepOf(settleUndo(first, [], { committed: ['x', 'y'] }, { lockMs: LOCK_MS }, SOON));
   expect(step.user!.committed).toEqual(['x', 'y']);
 });
 
 test('a refused undo leaves the change committed, says why and can not be asked for again', () => {
   const { undoing } = SITUATIONS;
   const refused = written(refuseUndo(undoing, 'email-taken', userOf(undoing), SOON));
-  const { writing: _, ...rest } = undoing;
+  const { writing: _, landsBy: __, ...rest } = undoing;
   expect(refused).toEqual({
     ...rest,
     undo: { ...undoing.undo, refused: 'email-taken', refusedAt: SOON },
@@ -224,7 +241,7 @@ test('a refused undo leaves the change committed, says why and can not be asked 
 });
 
 test('after an undo no change can be asked for until the lock is over', () => {
-  const step = stepOf(settleUndo(first, [bToC.change], user, LOCK_MS, SOON));
+  const step = stepOf(settleUndo(first, [bToC.change], user, { lockMs: LOCK_MS }, SOON));
   const ask = (now: number) =>
     request(askFor('d@x.test'), step.user!, step.changes[1], TIMING, now);
   expect(ask(SOON + LOCK_MS - 1)).toEqual({

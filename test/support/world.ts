@@ -75,6 +75,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     WORKER_PORT: '0',
     LOG_LEVEL: 'debug',
     RESEND_AFTER: '60s',
+    // The tenant here is quick: what was not carried out by then never will be.
+    TENANT_PATIENCE: '1s',
     LIMIT_USER: '1000/1h',
     LIMIT_ADDRESS: '1000/1h',
     LIMIT_IP: '10000/1m',

@@ -187,15 +187,6 @@ describe('a confirmed change is rejected, and who confirmed it is told, when', (
       answers(400, 'Cannot update email for non-database user.', 'operation_not_supported'),
     ],
     [
-      'Auth0 refuses the connection',
-      'unsupported-identity',
-      answers(
-        400,
-        'Cannot change email or password for users in a disabled connection.',
-        'invalid_body',
-      ),
-    ],
-    [
       'Auth0 refuses for a reason of its own',
       'refused-by-auth0',
       answers(400, "Payload validation error: 'Object didn't pass validation'", 'invalid_body'),

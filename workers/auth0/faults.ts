@@ -4,7 +4,7 @@
  * - `away`          it was certainly not carried out: try again
  * - `doubt`         it may have been carried out: read before anything else
  * - `refused`       Auth0 understood and said no, for good
- * - `configuration` an operator must act (credentials, scopes): slow retries and an alarm
+ * - `configuration` an operator must act (credentials, scopes, a script): slow retries and an alarm
  */
 export type FaultKind = 'busy' | 'away' | 'doubt' | 'refused' | 'configuration';
 
@@ -24,4 +24,12 @@ export class TenantFault extends Error {
     this.retryAfterMs = retryAfterMs;
     this.answer = answer;
   }
+
+  /** What Auth0 said, for its operator: without what may be an address, and not at any length. */
+  get words(): string | undefined {
+    const said = [this.answer.errorCode, this.answer.message].filter(Boolean).join(': ');
+    const masked = said.replaceAll(/[^\s"'<>]{0,64}@[^\s"'<>]{0,255}/g, '•••');
+    return said === '' ? undefined : masked.replaceAll(/\p{Cc}/gu, ' ').slice(0, MAX_WORDS);
+  }
 }
+const MAX_WORDS = 200;

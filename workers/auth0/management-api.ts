@@ -4,10 +4,10 @@
  */
 import { ManagementError } from 'auth0';
 import { UsersClient } from 'auth0/users';
-import type { Management } from 'auth0';
 import type { WorkerConfig } from '../../src/config.ts';
 import type { Deps } from '../../src/deps.ts';
 import { sameAddress, type TenantUser } from '../../src/domain/account.ts';
+import { isAboutTheUser, isGone } from './refusals.ts';
 import { TenantFault } from './faults.ts';
 import { sharesOf } from '../lease.ts';
 import { fetchWhole } from './fetch-whole.ts';
@@ -19,17 +19,35 @@ import { createTenantWatch } from './tenant-watch.ts';
 type CallOptions = { maxWaitMs: number; sendBefore?: number };
 
 /** `name` is sent along only when it is to follow the address. */
-type EmailWrite = { email: string; connection: string; name?: string };
+export type EmailWrite = {
+  email: string;
+  emailVerified: boolean;
+  connection: string;
+  name?: string;
+};
 
 export type ManagementApi = {
-  /** `undefined`: the user does not exist. @throws {TenantFault} */
+  /** `undefined`: the user does not exist. @throws {TenantFault} `refused` for good, or what may pass */
   readUser(sub: string, options: CallOptions): Promise<TenantUser | undefined>;
-  /** Writes a verified address. @throws {TenantFault} `doubt` when nobody can say whether it did. */
-  writeEmail(sub: string, wish: EmailWrite, options: CallOptions): Promise<void>;
+  /**
+   * Writes an address. Says whether the tenant calls it verified now.
+   * @throws {TenantFault} `doubt` when nobody can say whether it did
+   */
+  writeEmail(sub: string, wish: EmailWrite, options: CallOptions): Promise<{ verified: boolean }>;
+  /** Calls the address that the account holds verified. @throws {TenantFault} */
+  verifyEmail(sub: string, connection: string, options: CallOptions): Promise<void>;
+  /** Puts every password that somebody knows out of use. @throws {TenantFault} */
+  writePassword(
+    sub: string,
+    wish: { password: string; connection: string },
+    options: CallOptions,
+  ): Promise<void>;
   /** Ends the user's sessions, and revokes refresh tokens too for `all`. @throws {TenantFault} */
   revoke(sub: string, what: 'sessions' | 'all', options: CallOptions): Promise<void>;
 };
 
+/** A GET that is answered so is answered so for ever. */
+const FOR_GOOD = [400, 405, 410, 422];
 const FIELDS = 'user_id,email,email_verified,name,blocked,identities,last_password_reset';
 
 export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
@@ -37,7 +55,7 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
   const tokens = createManagementTokens(deps);
   const budget = createTenantBudget(deps);
   const watch = createTenantWatch(deps);
-  const { callMs } = sharesOf(config);
+  const { callMs, patchMs } = sharesOf(config);
 
   const timed = async (method: string, send: () => Promise<Response>): Promise<Response> => {
     const end = deps.metrics.tenantCalls.startTimer({ method });
@@ -59,12 +77,15 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
       async fetch(input, init) {
         // The last look before the bytes leave: a process that was asleep must not write now.
         if (sendBefore !== undefined && now() >= sendBefore) throw new SentTooLate();
-        const response = await timed(init?.method ?? 'GET', () => fetchWhole(input, init, callMs));
+        const method = init?.method ?? 'GET';
+        const timeoutMs = method === 'PATCH' ? patchMs : callMs;
+        const response = await timed(method, () => fetchWhole(input, init, timeoutMs));
         await budget.learn(response.status, response.headers);
         return response;
       },
     });
 
+  /** `use` checks the answer too: one that is not what was asked for is not called served. */
   const call = async <T>(
     use: (users: UsersClient) => Promise<T>,
     options: CallOptions,
@@ -93,31 +114,46 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
   return {
     async readUser(sub, options) {
       try {
-        const user: unknown = await call(
-          (users) => users.get(sub, { fields: FIELDS, include_fields: true }),
-          options,
-        );
-        return toTenantUser(user, sub);
+        return await call(async (users) => {
+          const user: unknown = await users.get(sub, { fields: FIELDS, include_fields: true });
+          return toTenantUser(user, sub);
+        }, options);
       } catch (error) {
         if (!(error instanceof TenantFault)) throw error;
-        if (error.kind === 'refused' && error.answer.status === 404) return undefined;
-        // Reading changes nothing, so there is nothing to doubt.
-        throw error.kind === 'doubt' ? new TenantFault('away', { cause: error }) : error;
+        if (isGone(error)) return undefined;
+        // Reading changes nothing, so there is nothing to doubt; nor has it a script that may fail.
+        const { answer } = error;
+        if (error.kind === 'doubt') throw new TenantFault('away', { ...answer, cause: error });
+        const isFinal = error.kind === 'configuration' && FOR_GOOD.includes(answer.status ?? 0);
+        throw isFinal ? new TenantFault('refused', { ...answer, cause: error }) : error;
       }
     },
 
-    async writeEmail(sub, { email, connection, name }, options) {
-      const patch: Management.UpdateUserRequestContent = {
-        email,
-        email_verified: true,
-        verify_email: false,
-        connection,
-        ...(name === undefined ? {} : { name }),
-      };
-      const user: unknown = await call((users) => users.update(sub, patch), options);
-      // A 200 that is not the user, in JSON, with the new address, proves nothing.
-      const written = isUser(user, sub) && sameAddress(String(user['email']), email);
-      if (!written) throw new TenantFault('doubt', { status: 200 });
+    writeEmail: (sub, { email, emailVerified, connection, name }, options) =>
+      call(async (users) => {
+        const user: unknown = await users.update(sub, {
+          email,
+          email_verified: emailVerified,
+          verify_email: false,
+          connection,
+          ...(name === undefined ? {} : { name }),
+        });
+        // A 200 that is not the user, in JSON, with the new address, proves nothing.
+        const written = isUser(user, sub) && sameAddress(String(user['email']), email);
+        if (!written) throw new TenantFault('doubt', { status: 200 });
+        return { verified: user['email_verified'] === true };
+      }, options),
+
+    verifyEmail: (sub, connection, options) =>
+      call(async (users) => {
+        const wish = { email_verified: true, verify_email: false, connection };
+        const user: unknown = await users.update(sub, wish);
+        if (!isUser(user, sub) || user['email_verified'] !== true)
+          throw new TenantFault('doubt', { status: 200 });
+      }, options),
+
+    async writePassword(sub, wish, options) {
+      await call((users) => users.update(sub, wish), options);
     },
 
     async revoke(sub, what, options) {
@@ -164,7 +200,9 @@ function toTenantUser(user: unknown, sub: string): TenantUser {
 /** Sorts what the SDK throws by what to do about it. */
 function classify(error: unknown): TenantFault {
   if (error instanceof TenantFault) return error;
-  if (rootOf(error) instanceof SentTooLate) return new TenantFault('away', { cause: error });
+  const root = rootOf(error);
+  if (root instanceof SentTooLate || NEVER_CONNECTED.test(codeOf(root)))
+    return new TenantFault('away', { cause: error });
   if (!(error instanceof ManagementError)) return new TenantFault('doubt', { cause: error });
   const status = error.statusCode;
   const body = (typeof error.body === 'object' && error.body !== null ? error.body : {}) as Record<
@@ -178,12 +216,23 @@ function classify(error: unknown): TenantFault {
     cause: error,
   };
   if (status === 429) return new TenantFault('busy', answer);
-  if (status === 403) return new TenantFault('configuration', answer);
-  // Auth0 says no with a message; anything else is some proxy's page, which decides nothing.
-  if (status !== undefined && status >= 400 && status < 500 && 'message' in answer)
-    return new TenantFault('refused', answer);
-  return new TenantFault('doubt', answer);
+  // Anything but Auth0's own no is some proxy's page, which decides nothing.
+  if (status === undefined || status >= 500 || status === 408 || !isAuth0s(body, status))
+    return new TenantFault('doubt', answer);
+  return new TenantFault(isAboutTheUser(answer) ? 'refused' : 'configuration', answer);
 }
+
+const isAuth0s = (body: Record<string, unknown>, status: number): boolean =>
+  body['statusCode'] === status ||
+  typeof body['errorCode'] === 'string' ||
+  (typeof body['error'] === 'string' && typeof body['message'] === 'string');
+
+/** The connection was never opened: certainly nothing was carried out. */
+const NEVER_CONNECTED =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|CERT_\w+|ERR_TLS_\w+|UNABLE_TO_\w+|\w*SELF_SIGNED_CERT\w*)$/;
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : '';
 
 function rootOf(error: unknown): unknown {
   let root = error;

@@ -1,0 +1,22 @@
+/**
+ * An address was written, by a commit or an undo, but the tenant did not call it verified: asks for
+ * that alone, for as long as the account holds the address.
+ */
+import { sameAddress } from '../src/domain/account.ts';
+import { recorded } from '../src/domain/email-change.ts';
+import type { Outcome, Processor } from './outcome.ts';
+import { OTHERS_WAIT_MS, withTenant } from './with-tenant.ts';
+
+const DONE: Outcome = { kind: 'done', rule: recorded };
+
+export const verify: Processor = ({ deps, change }) =>
+  withTenant(async () => {
+    const email = change.status === 'undone' ? change.account?.email : change.email;
+    const since = change.closedAt ?? deps.now();
+    if (deps.now() > since + deps.config.commitDeadlineMs) return DONE;
+    const user = await deps.tenant.readUser(change.sub, { maxWaitMs: OTHERS_WAIT_MS });
+    if (!user || user.emailVerified || !sameAddress(user.email, email)) return DONE;
+    const { connection } = change.account!;
+    await deps.tenant.verifyEmail(change.sub, connection, { maxWaitMs: OTHERS_WAIT_MS });
+    return DONE;
+  });
