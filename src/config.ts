@@ -85,6 +85,7 @@ const api = z.object({
   MAX_AUTH_AGE: integer(0, 86_400).prefault('300'),
   AUTH_TIME_CLAIM: z.string().min(1).default('https://readdress/auth_time'),
   AMR_CLAIM: z.string().min(1).default('https://readdress/amr'),
+  PASSWORDLESS: z.enum(['refuse', 'allow'], 'write refuse or allow').default('refuse'),
   DPOP: z.enum(['off', 'allowed', 'required'], 'write off, allowed or required').default('off'),
   CORS_ORIGINS: urls.prefault(''),
   RETURN_URLS: urls.prefault(''),
@@ -202,6 +203,8 @@ const apiConfig = (s: Api) =>
     maxAuthAgeS: s.MAX_AUTH_AGE,
     authTimeClaim: s.AUTH_TIME_CLAIM,
     amrClaim: s.AMR_CLAIM,
+    /** Users without a password, who sign in by a mailed code or link. */
+    passwordless: s.PASSWORDLESS,
     /** Tokens bound to a key of the app (RFC 9449): not taken, taken too, or the only ones. */
     dpop: s.DPOP,
     /** Addresses under .test and the like can only exist where everything is on one machine. */

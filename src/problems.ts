@@ -70,7 +70,7 @@ export const PROBLEMS = {
     status: 403,
     title: 'This login can not change its address',
     detail:
-      'Only accounts with a password of their own can. The address of a social or enterprise login belongs to its provider.',
+      'The address of a social or enterprise login belongs to its provider: it is changed there.',
   },
   'cross-site': {
     status: 403,

@@ -63,9 +63,10 @@ export function createEmailChangeClient(options: ClientOptions) {
   return {
     /** Asks for a change; a newer request replaces an older one. */
     request: (
-      asked: { email: string; returnTo?: string; locale?: string },
+      asked: { email: string; returnTo?: string; locale?: string; timeZone?: string },
       more: CallOptions = {},
-    ): Promise<EmailChange> => read('POST', 'email-changes', more, { body: asked }),
+    ): Promise<EmailChange> =>
+      read('POST', 'email-changes', more, { body: { timeZone: ownZone(), ...asked } }),
 
     /** The newest change of the signed-in user, if there is one. */
     current: (more: CallOptions = {}): Promise<EmailChange | undefined> =>
@@ -111,6 +112,10 @@ export function createEmailChangeClient(options: ClientOptions) {
     ): Promise<EmailChange> => watch(call, pathOf(id), onChange, more),
   };
 }
+
+/** Where the device is, by the clock: mails tell times in it. Not every runtime knows. */
+const ownZone = (): string | undefined =>
+  globalThis.Intl?.DateTimeFormat?.().resolvedOptions().timeZone;
 
 /** The token in what people and apps have: the token, the link, or either over a few lines. */
 const tokenOf = (link: string): string => {

@@ -2,6 +2,7 @@
  * The Auth0 account behind a change: what the tenant says of it, and what we keep
  * (Auth0 Management API, GET /api/v2/users/{id}).
  */
+import { domainToASCII } from 'node:url';
 
 /** The snapshot taken with the invitation. The commit goes ahead only if it still holds. */
 export type Account = {
@@ -40,10 +41,19 @@ export type TenantUser = {
 };
 
 /**
- * Auth0 stores database addresses in lower case, so two spellings of one address are one address.
- * Only ASCII folds: `ı` is not `i` (CVE-2019-19844).
+ * Auth0 stores database addresses in lower case, so two spellings of one address are one address,
+ * as are the two spellings of an international domain. In the local part only ASCII folds: `ı` is
+ * not `i` (CVE-2019-19844).
  */
 export const sameAddress = (a: string | undefined, b: string | undefined): boolean =>
   a !== undefined && b !== undefined && fold(a) === fold(b);
-const fold = (address: string): string =>
-  address.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+const fold = (address: string): string => {
+  const at = address.lastIndexOf('@') + 1;
+  const domain = address.slice(at);
+  return lowerCase(
+    address.slice(0, at) + (isAscii(domain) ? domain : domainToASCII(domain) || domain),
+  );
+};
+const isAscii = (text: string): boolean => /^[ -~]*$/.test(text);
+const lowerCase = (text: string): string =>
+  text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());

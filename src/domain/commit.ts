@@ -52,13 +52,15 @@ function warning(account: Account): string[] {
  * identity counts: the root address of a social or enterprise login belongs to its provider.
  */
 function takeSnapshot(
-  change: Pick<EmailChange, 'email' | 'requestedAt'>,
+  change: Pick<EmailChange, 'sub' | 'email' | 'requestedAt'>,
   user: TenantUser | undefined,
 ): Account | Reason {
   if (!user) return 'user-gone';
   if (user.blocked) return 'user-blocked';
   const primary = user.identities[0];
-  if (!primary || primary.provider !== 'auth0' || primary.isSocial) return 'unsupported-identity';
+  // Who has no password asks only where the door lets them (PASSWORDLESS).
+  const provider = change.sub.startsWith('email|') ? 'email' : 'auth0';
+  if (!primary || primary.provider !== provider || primary.isSocial) return 'unsupported-identity';
   if (sameAddress(user.email, change.email)) return 'same-email';
   // The invitation may run long after the request, when the tenant was away.
   if (user.passwordResetAt > change.requestedAt) return 'credentials-changed';

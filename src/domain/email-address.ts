@@ -34,7 +34,7 @@ export function parseEmail(
   options: { allowReservedDomains?: boolean } = {},
 ): string | undefined {
   if (typeof input !== 'string') return undefined;
-  const typed = trimSpaces(input);
+  const typed = trimAround(input);
   if (typed.length > MAX_TYPED) return undefined;
   const at = typed.indexOf('@');
   const local = typed.slice(0, Math.max(at, 0));
@@ -47,14 +47,19 @@ export function parseEmail(
   return address.length > MAX_ADDRESS ? undefined : address;
 }
 
-/** Typed or pasted spaces around the address. Tabs and line ends never come from a keyboard. */
-function trimSpaces(text: string): string {
+/**
+ * White space of any kind around the address, and the marks that nobody sees (zero-width, byte order,
+ * direction): whoever copies from a page, a chat or a contact picks them up without knowing. Around
+ * an address they mean nothing; inside it they are refused.
+ */
+export function trimAround(text: string): string {
   let start = 0;
   let end = text.length;
-  while (start < end && text[start] === ' ') start++;
-  while (end > start && text[end - 1] === ' ') end--;
+  while (start < end && AROUND.test(text[start]!)) start++;
+  while (end > start && AROUND.test(text[end - 1]!)) end--;
   return text.slice(start, end);
 }
+const AROUND = /[\s\u0085\p{Cf}]/u;
 
 /**
  * To A-labels, once. Apart from upper case and composed accents every label must already be what
@@ -87,17 +92,22 @@ const INVISIBLE_OR_FOLDS_TO_ASCII = /[\p{Cf}\u0130\u212a]/u;
 const lowerCase = (text: string): string =>
   Array.from(text, (character) => character.toLowerCase()).join('');
 
-/** Below a public suffix of the real DNS (the ICANN part of the list), not that suffix itself. */
+/**
+ * Below a top-level domain of the real DNS (the ICANN part of the public suffix list), or such a
+ * suffix itself where it is a name of its own: people have mail at nhs.uk, mil.no and sa.gov.au.
+ */
 function receivesMail(domain: string, allowReservedDomains: boolean): boolean {
   const tld = domain.slice(domain.lastIndexOf('.') + 1);
   if (NO_MAIL.has(tld) || /^\d+$/.test(tld)) return false;
-  const known = parse(domain, {
-    extractHostname: false,
-    validateHostname: false,
-    allowPrivateDomains: false,
-  });
-  return known.domain !== null && (known.isIcann === true || allowReservedDomains);
+  const known = lookUp(domain);
+  return known.isIcann === true || (allowReservedDomains && known.domain !== null);
 }
+
+const lookUp = (domain: string) =>
+  parse(domain, { extractHostname: false, validateHostname: false, allowPrivateDomains: false });
+
+/** Whether somebody runs the top-level domain of this name. */
+export const endsInDns = (domain: string): boolean => lookUp(domain).isIcann === true;
 
 /**
  * What others may see of an address: `a•••@example.com`. Always three dots, so that the length

@@ -4,7 +4,7 @@
  * write next and which tasks follow; it has no clock, no randomness and no I/O, so a door that
  * loses a race simply reads again and decides again.
  */
-import type { Account } from './account.ts';
+import { sameAddress, type Account } from './account.ts';
 
 export const STATUSES = [
   'pending',
@@ -73,6 +73,8 @@ export type EmailChange = {
   /** True when the target address has had its share of mail: all goes on, unseen, but no mail leaves. */
   muted: boolean;
   locale: string;
+  /** Of the requester, for times in mails: an IANA name. */
+  timeZone?: string;
   returnTo?: string;
   /** The account as it was when the invitation was made; absent until then. */
   account?: Account;
@@ -159,7 +161,16 @@ export const withoutWriting = ({ writing: _, landsBy: __, ...rest }: EmailChange
 
 export type Request = Pick<
   EmailChange,
-  'id' | 'sub' | 'email' | 'secret' | 'requires' | 'muted' | 'locale' | 'returnTo' | 'waiverMs'
+  | 'id'
+  | 'sub'
+  | 'email'
+  | 'secret'
+  | 'requires'
+  | 'muted'
+  | 'locale'
+  | 'timeZone'
+  | 'returnTo'
+  | 'waiverMs'
 >;
 export type Timing = { linkTtlMs: number; resendAfterMs: number };
 
@@ -182,7 +193,7 @@ export function request(
   if (latest && undoUnderWay(latest)) return refused({ code: 'commit-in-progress' });
   const pending = latest?.status === 'pending' ? latest : undefined;
   const expired = pending !== undefined && isOver(pending, now);
-  if (pending?.email === asked.email && !expired)
+  if (pending && sameAddress(pending.email, asked.email) && !expired)
     return now < pending.resendAfter
       ? recorded(pending)
       : invitedAgain(pending, asked.muted, timing, now);

@@ -37,7 +37,7 @@ declare module '@fastify/jwt' {
 const MAX_TOKEN_CHARS = 8192;
 const CREDENTIALS = /^(?:bearer|dpop) +([\w-]+\.[\w-]+\.[\w-]+)$/i;
 /** `auth0|…`, `google-oauth2|…`; never `client@clients` or `anon@…`. */
-const USER_SUB = /^[^@|]{1,64}\|.{1,190}$/u;
+const USER_SUB = /^[^@|]{1,64}\|.+$/u;
 const CLOCK_TOLERANCE_MS = 5000;
 
 export function registerAuthentication(app: App, deps: Deps<ApiConfig>): void {

@@ -3,7 +3,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ApiDeps, App } from '../api-deps.ts';
 import { announce } from '../announce.ts';
-import { parseEmail } from '../domain/email-address.ts';
 import {
   cancel,
   request as decideRequest,
@@ -12,29 +11,16 @@ import {
   type EmailChange,
 } from '../domain/email-change.ts';
 import { createChangeId, isConfirmationCode } from '../links.ts';
-import { matchLocale } from '../locales/messages.ts';
 import { authenticate, requiredSides, requireFreshLogin } from '../plugins/authenticate.ts';
 import { causeOf } from '../plugins/cause.ts';
 import { enforce, limitPerIp, show } from '../plugins/rate-limit.ts';
-import { Problem, PROBLEMS, refusalProblem } from '../problems.ts';
+import { Problem, refusalProblem } from '../problems.ts';
 import type { Decided, Rule } from '../store/changes.ts';
 import type { Found } from '../store/records.ts';
+import { readAsked, requestBody } from './asked.ts';
 import { findOwn } from './own-change.ts';
 import { changeSchema, problemSchema, viewOf } from './views.ts';
 
-const requestBody = z.strictObject({
-  email: z.string().max(1000).describe('The new address.'),
-  returnTo: z
-    .string()
-    .max(2000)
-    .optional()
-    .describe('Where the result page leads back to; one of RETURN_URLS.'),
-  locale: z
-    .string()
-    .regex(/^[A-Za-z0-9-]{1,35}$/)
-    .optional()
-    .describe('BCP 47 tag for mails and pages.'),
-});
 const codeBody = z.strictObject({
   code: z
     .string()
@@ -61,17 +47,10 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
       },
     },
     async (req, reply) => {
-      const { returnTo, locale } = req.body;
       const { sub } = req.user;
-      const email = parseEmail(req.body.email, config);
-      if (email === undefined)
-        throw new Problem('invalid-email', {
-          errors: [{ pointer: '#/email', detail: PROBLEMS['invalid-email'].detail }],
-        });
-      checkReturnTo(config.returnUrls, returnTo);
-      if (!sub.startsWith('auth0|')) throw new Problem('unsupported-identity');
+      const asked = readAsked(config, req, req.body);
 
-      const change = await withinLimits(deps, req, reply, email, (muted) =>
+      const change = await withinLimits(deps, req, reply, asked.email, (muted) =>
         changes.decideRequest(
           sub,
           (user, latest) =>
@@ -79,13 +58,11 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
               {
                 id: createChangeId(deps.random),
                 sub,
-                email,
+                ...asked,
                 secret: deps.random(32).toString('base64url'),
                 requires: requiredSides(config, req.user),
                 muted,
                 ...(config.oldMailboxWaitMs > 0 ? { waiverMs: config.oldMailboxWaitMs } : {}),
-                locale: matchLocale(locale ?? req.headers['accept-language']),
-                ...(returnTo === undefined ? {} : { returnTo }),
               },
               user,
               latest,
@@ -237,14 +214,6 @@ function settled(deps: ApiDeps, req: FastifyRequest, decided: Decided): EmailCha
   deps.reached('request.written');
   announce(deps, decided, req.id);
   return decided.change;
-}
-
-function checkReturnTo(allowed: readonly string[], returnTo: string | undefined): void {
-  // Compared as text, before any URL parser can make two different strings equal.
-  if (returnTo !== undefined && !allowed.includes(returnTo))
-    throw new Problem('invalid-return-url', {
-      errors: [{ pointer: '#/returnTo', detail: 'not in RETURN_URLS' }],
-    });
 }
 
 /** Polling costs next to nothing: an unchanged change is a 304. */

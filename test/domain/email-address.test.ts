@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { createTransport } from 'nodemailer';
 import addressparser from 'nodemailer/lib/addressparser';
 import { describe, expect, test } from 'vitest';
+import { explainEmail } from '../../src/domain/email-fault.ts';
 import { displayEmail, maskEmail, parseEmail } from '../../src/domain/email-address.ts';
 
 /** Structure alone decides: reserved names such as `g.test` pass. */
@@ -28,6 +29,24 @@ describe('one canonical spelling', () => {
     ['user@l·l.cat', 'user@xn--ll-0ea.cat'],
     ['a@gıthub.com', 'a@xn--gthub-n4a.com'],
     ['  user@example.com ', 'user@example.com'],
+    // Picked up by copying, or typed by a keyboard of another script.
+    ['user@example.com\n', 'user@example.com'],
+    ['\t\r\nuser@example.com\t', 'user@example.com'],
+    ['\u00a0user@example.com\u202f', 'user@example.com'],
+    ['\u3000user@example.com\u3000', 'user@example.com'],
+    ['\u2009 user@example.com\u2003\u0085\u2028', 'user@example.com'],
+    ['\ufeffuser@example.com\u200b', 'user@example.com'],
+    ['\u202auser@example.com\u202c', 'user@example.com'],
+    ['\u200e\u2066user@example.com\u2069\u200f\u00ad', 'user@example.com'],
+    // Public suffixes that are names of their own.
+    ['a@co.uk', 'a@co.uk'],
+    ['a@nhs.uk', 'a@nhs.uk'],
+    ['a@sa.gov.au', 'a@sa.gov.au'],
+    ['a@mil.no', 'a@mil.no'],
+    ['a@gov.in', 'a@gov.in'],
+    ['a@foo.ck', 'a@foo.ck'],
+    ['a@公司.cn', 'a@xn--55qx5d.cn'],
+    ['a@github.io', 'a@github.io'],
     ["o'hara_1/2#x$y&z*{|}~^?=+-@example.com", "o'hara_1/2#x$y&z*{|}~^?=+-@example.com"],
     ['a.b.c@example.co.uk', 'a.b.c@example.co.uk'],
     ['0@1.com', '0@1.com'],
@@ -78,21 +97,13 @@ const REFUSED: Record<string, readonly unknown[]> = {
   ],
   'control characters, line ends and inner or odd spaces': [
     'a@g.test\r\nBcc: x@e.test',
-    'a@g.test\n',
-    'a@g.test\r',
-    '\ta@g.test',
-    'a@g.test\t',
     'a@g.test\0',
     'a\u0000@g.test',
     'a@g\u0000.test',
     'a\u007f@g.test',
     'a\u0085@g.test',
-    'a@g.test\u0085',
-    'a@g.test\u2028',
-    'a@g.test\u2029',
-    'a@g.test\u00a0',
-    'a@g.test\u3000',
-    '\ufeffa@g.test',
+    'a\u3000@g.test',
+    'a@\u00a0g.test',
     'a @g.test',
     'a@ g.test',
     'a%0d%0a@g.test',
@@ -116,10 +127,8 @@ const REFUSED: Record<string, readonly unknown[]> = {
     'a@localhost',
     'a@g',
     'a@com',
-    'a@co.uk',
-    'a@foo.ck',
+    'a@uk',
     'a@рф',
-    'a@xn--55qx5d.cn',
     'a@g.test.',
     'a@.g.test',
     'a@g..test',
@@ -183,7 +192,6 @@ const REFUSED: Record<string, readonly unknown[]> = {
     'a@g\u200d.test',
     'a@\u202eg.test',
     'a@\u2066g.test',
-    'a@g.test\u2060',
     'a@ｇood.test',
     'a@good。test',
     'a@good．test',
@@ -235,6 +243,64 @@ describe.each(Object.entries(REFUSED))('refused: %s', (_, inputs) => {
   test.each(inputs.map((input) => [input]))('%j', (input) => {
     expect(parseEmail(input)).toBeUndefined();
     expect(parse(input)).toBeUndefined();
+  });
+});
+
+describe('what is wrong is said', () => {
+  test.each([
+    ['', /empty/],
+    ['user.example.com', /no @/],
+    ['a@b@g.test', /more than one @/],
+    ['@g.test', /before the @/],
+    ['a@', /after the @/],
+    ['"a b"@g.test', /Quoted/],
+    ['a(c)@g.test', /Comments/],
+    ['a%e.test@g.test', /source route/],
+    ['@e.test:b@g.test', /source route/],
+    ['Ada <a@g.test>', /without a name/],
+    ['a@e.test, b@g.test', /one address/],
+    ['mailto:a@g.test', /mailto/],
+    [`${LONG_LOCAL}l@g.test`, /too long.*64/],
+    [`a@${'d'.repeat(64)}.com`, /too long.*63/],
+    [`a@${'d.'.repeat(130)}com`, /too long.*254/],
+    ['a..b@g.test', /dot/],
+    ['a@g.com.', /dot/],
+    ['a@com', /ending is missing/],
+    ['a@[127.0.0.1]', /not a number/],
+    ['a@example.zzzz', /ending of the domain/],
+    ['a@g.invalid', /ending of the domain/],
+    ['a@x.home.arpa', /receives no mail/],
+    // What nobody can see, or takes for something else, is named by its number and place.
+    ['a\u200b@example.com', /U\+200B at position 2 can not be seen/],
+    [' a\u202e@example.com', /U\+202E at position 2 /],
+    ['ada@exam\u00adple.com', /U\+00AD at position 9 /],
+    ['a\tb@example.com', /U\+0009 at position 2 /],
+    ['a\u00a0b@example.com', /U\+00A0 at position 2 /],
+    ['a@g.test\r\nBcc: x@e.test', /U\+000D at position 9 /],
+    ['a\ud800@g.test', /U\+D800 at position 2 /],
+    ['a b@example.com', /U\+0020 at position 2 is not taken before the @/],
+    ['mıke@example.com', /U\+0131 at position 2 is not taken before the @/],
+    ['😀a@example.com', /U\+1F600 at position 1 /],
+    ['😀a@example.com'.slice(2) + '！', /U\+FF01 at position 14 only looks like/],
+    ['a＠example.com', /U\+FF20 at position 2 only looks like/],
+    ['a@ｇood.com', /U\+FF47 at position 3 only looks like/],
+    ['a@good。com', /U\+3002 at position 7 only looks like/],
+    ['a@exa_mple.com', /U\+005F at position 6 is not taken in a domain/],
+    ['a@xn--a.com', /plain way/],
+  ])('of %j', (typed, words) => {
+    expect(parseEmail(typed)).toBeUndefined();
+    expect(explainEmail(typed)).toMatch(words);
+  });
+
+  test('of anything, in one sentence, and nothing of it is played back', () => {
+    fc.assert(
+      fc.property(input, (text) => {
+        expect(explainEmail(text)).toMatch(
+          /^(?:It|The|There|Write|Quoted|Comments|A|Before|In|Encoded)\b[^\n]{5,90}\.$/,
+        );
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
 
@@ -335,12 +401,12 @@ describe('properties', () => {
     );
   });
 
-  test('nothing but spaces around, upper case and Unicode in the domain is ever rewritten', () => {
+  test('nothing but what can not be seen around, upper case and Unicode in the domain is ever rewritten', () => {
     fc.assert(
       fc.property(acceptable, (text) => {
         const address = parse(text)!;
-        const trimmed = text.replace(/^ +| +$/g, '');
-        const ascii = /^[\x20-\x7e]*$/.test(text);
+        const trimmed = text.replace(/^[\s\u0085\p{Cf}]+/u, '').replace(/[\s\u0085\p{Cf}]+$/u, '');
+        const ascii = /^[\x20-\x7e]*$/.test(trimmed);
         expect(address.slice(0, address.indexOf('@'))).toBe(trimmed.slice(0, trimmed.indexOf('@')));
         expect(ascii ? address.toLowerCase() : '').toBe(ascii ? trimmed.toLowerCase() : '');
       }),
@@ -399,6 +465,7 @@ test.each([
   ['a'.repeat(100_000), 'one letter'],
   ['.a'.repeat(50_000), 'dots'],
   [' '.repeat(100_000), 'spaces'],
+  ['\u200b'.repeat(100_000), 'what can not be seen'],
   [`${' '.repeat(50_000)}x${' '.repeat(50_000)}`, 'spaces around'],
   [`a@${'a.'.repeat(50_000)}com`, 'labels'],
   [`a@${'ä'.repeat(100_000)}.com`, 'umlauts'],
@@ -407,7 +474,7 @@ test.each([
   ['@'.repeat(100_000), 'at signs'],
 ])('100 kB is refused without much thought (%#)', { timeout: 2000 }, (text) => {
   // Ten times: what takes the square of the length would need longer than the test may.
-  for (let i = 0; i < 10; i += 1) expect(parse(text)).toBeUndefined();
+  for (let i = 0; i < 10; i += 1) expect([parse(text), explainEmail(text)][0]).toBeUndefined();
 });
 
 test.each([
