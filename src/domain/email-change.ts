@@ -159,19 +159,9 @@ export const close = (change: EmailChange, status: Status, now: number): EmailCh
 export const withoutWriting = ({ writing: _, landsBy: __, ...rest }: EmailChange): EmailChange =>
   rest;
 
-export type Request = Pick<
-  EmailChange,
-  | 'id'
-  | 'sub'
-  | 'email'
-  | 'secret'
-  | 'requires'
-  | 'muted'
-  | 'locale'
-  | 'timeZone'
-  | 'returnTo'
-  | 'waiverMs'
->;
+type Wish = Pick<EmailChange, 'email' | 'locale' | 'timeZone' | 'returnTo'>;
+type Terms = Pick<EmailChange, 'id' | 'sub' | 'secret' | 'requires' | 'muted' | 'waiverMs'>;
+export type Request = Wish & Terms;
 export type Timing = { linkTtlMs: number; resendAfterMs: number };
 
 /**

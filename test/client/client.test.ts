@@ -244,8 +244,8 @@ describe('step-up (RFC 9470)', () => {
     expect(await connect().request({ email: 'ada@new.test' })).toEqual(CHANGE);
     expect(asksForToken).toEqual([{}, { maxAge: 300 }]);
     expect(service.asked.map(({ body }) => body)).toEqual([
-      { email: 'ada@new.test' },
-      { email: 'ada@new.test' },
+      { email: 'ada@new.test', timeZone: expect.any(String) },
+      { email: 'ada@new.test', timeZone: expect.any(String) },
     ]);
   });
 

@@ -9,21 +9,20 @@ const CHANGES = '/v1/email-changes';
 describe('the hints', () => {
   test('of whatever form never refuse a change', async () => {
     const world = await startWorld({ workers: false });
-    const hints = [
-      ...['de', 'en_US', 'zh_Hant_TW', 'en_US@calendar=japanese', 'fr-CA fr en', 'x-klingon', '-'],
-      ...[
-        '',
-        ' ',
-        'C',
-        'POSIX',
-        '../../etc/passwd',
-        'de\r\nBcc: x@example.org',
-        '\u0000',
-        'Europe/',
-      ],
-      ...['Europe/Berlin', 'UTC', '+02:00', 'Mars/Olympus', 'x'.repeat(7000)],
-      ...[null, 7, true, [], ['de'], {}, { de: 1 }],
+    // What phones, shells and frameworks write, then what is no hint at all.
+    const languages = ['de', 'en_US', 'zh_Hant_TW', 'en_US@calendar=japanese', 'fr-CA fr en', 'C'];
+    const zones = ['Europe/Berlin', 'UTC', '+02:00', 'Mars/Olympus', 'Europe/'];
+    const odd = [
+      '',
+      ' ',
+      '-',
+      'x-klingon',
+      '../../etc/passwd',
+      'de\r\nBcc: x@example.org',
+      '\u0000',
     ];
+    const others = ['x'.repeat(7000), null, 7, true, [], ['de'], {}, { de: 1 }];
+    const hints = [...languages, ...zones, ...odd, ...others];
     for (const hint of hints) {
       const { token } = await newUser(world);
       const asked = await ask(world, token, 'new@example.org', { locale: hint, timeZone: hint });
@@ -52,7 +51,7 @@ describe('the hints', () => {
     });
     expect(asked.status).toBe(202);
     const { html } = await world.inbox.waitFor({ to: 'new@example.org' });
-    expect(matchLocale(/<html[^>]* lang="([\w-]+)"/.exec(String(html))?.[1])).toBe(expected);
+    expect(matchLocale(/<html[^>]* lang="([\w-]+)"/.exec(html)?.[1])).toBe(expected);
   });
 
   test('of a time zone are kept in the record alone, sealed', async () => {
