@@ -151,7 +151,7 @@ test('neither the log at its most talkative nor Redis ever holds an address, a t
     },
   });
   await confirm(world, trouble.confirm);
-  await untilStatus(world, max.token, trouble.id, 'rejected');
+  await eventually(() => world.logs.some(({ said }) => String(said).includes('is not welcome')));
   world.tenant.faults.add({
     kind: 'reset',
     times: 1,

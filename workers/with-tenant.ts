@@ -19,6 +19,8 @@ export const OTHERS_WAIT_MS = 500;
 const CONFIGURATION_RETRY_MS = 60_000;
 /** The pause when Auth0 says "too many" without saying until when. */
 const BUSY_MS = 500;
+/** Then somebody looks whether it still has to be: an operator may have mended it. */
+const LONGEST_PAUSE_MS = 60_000;
 
 /** Only one PATCH of a user may be on its way: this task comes again when the other is settled. */
 export const notYet: Outcome = {
@@ -114,7 +116,7 @@ export async function writeOnce(
 }
 
 function outcomeOfFault(fault: TenantFault): Later {
-  const { retryAfterMs } = fault;
+  const retryAfterMs = fault.retryAfterMs && Math.min(fault.retryAfterMs, LONGEST_PAUSE_MS);
   if (fault.kind === 'busy') return { kind: 'pause', ms: retryAfterMs ?? BUSY_MS };
   const why = fault.message;
   if (fault.kind === 'configuration') {

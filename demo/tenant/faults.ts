@@ -20,6 +20,8 @@ export type FaultAction =
       body?: unknown;
       headers?: Record<string, string>;
     }
+  /** Answers with this at once, as an impatient gateway does, and carries the request out later. */
+  | { kind: 'statusThenExecute'; status: number; body?: unknown; until: Promise<unknown> }
   /** Carries the request out, then never answers. */
   | { kind: 'executeThenHang' }
   /** A 200 with an HTML page, as a captive proxy gives it; does nothing. */
@@ -165,6 +167,12 @@ export async function playFault(fault: FaultAction, play: Play): Promise<number>
       await execute();
       const status = fault.status ?? 500;
       return send(res, json(status, fault.body ?? {}, { ...headers, ...fault.headers }));
+    }
+    case 'statusThenExecute': {
+      const status = send(res, json(fault.status, fault.body ?? {}, headers));
+      await fault.until;
+      await execute();
+      return status;
     }
     case 'executeThenHang':
       await execute();

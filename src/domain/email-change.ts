@@ -156,8 +156,10 @@ export const close = (change: EmailChange, status: Status, now: number): EmailCh
 });
 
 /** No PATCH is on its way any more. */
-export const withoutWriting = ({ writing: _, landsBy: __, ...rest }: EmailChange): EmailChange =>
-  rest;
+export function withoutWriting(change: EmailChange): EmailChange {
+  const { writing: _, landsBy: __, ...rest } = change;
+  return rest;
+}
 
 type Wish = Pick<EmailChange, 'email' | 'locale' | 'timeZone' | 'returnTo'>;
 type Terms = Pick<EmailChange, 'id' | 'sub' | 'secret' | 'requires' | 'muted' | 'waiverMs'>;

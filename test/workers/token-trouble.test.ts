@@ -67,6 +67,18 @@ describe('a token endpoint in trouble', () => {
     }
   });
 
+  test('that says until when it wants to be left alone is left alone until then, by all processes', async () => {
+    const headers = { 'retry-after': '3' };
+    const body = { error: 'too_many_requests', error_description: 'Client quota exceeded' };
+    const faults = [429, 503].map((status) =>
+      trouble({ kind: 'status', status, body, headers }, 1),
+    );
+    for (const seen of await Promise.all(faults)) {
+      expect(seen.requests).toBe(2);
+      expect(seen.closest).toBeGreaterThan(2900);
+    }
+  });
+
   test('that is away for ten minutes is an alarm for the operator', async () => {
     const world = await startWorld();
     const away = world.tenant.faults.add({ kind: 'reset', match: { path: '/oauth/token' } });

@@ -25,11 +25,12 @@ export class TenantFault extends Error {
     this.answer = answer;
   }
 
-  /** What Auth0 said, for its operator: without what may be an address, and not at any length. */
+  /** What Auth0 said, for its operator: without addresses, user ids and tokens, not at any length. */
   get words(): string | undefined {
     const said = [this.answer.errorCode, this.answer.message].filter(Boolean).join(': ');
-    const masked = said.replaceAll(/[^\s"'<>]{0,64}@[^\s"'<>]{0,255}/g, '•••');
-    return said === '' ? undefined : masked.replaceAll(/\p{Cc}/gu, ' ').slice(0, MAX_WORDS);
+    const cut = said.slice(0, MAX_WORDS).replaceAll(/\p{Cc}/gu, ' ');
+    return said === '' ? undefined : cut.replaceAll(/[^\s"'<>]+/g, (word) => mask(word));
   }
 }
-const MAX_WORDS = 200;
+const MAX_WORDS = 300;
+const mask = (word: string): string => (/[@|]|[\w-]{24}/.test(word) ? '•••' : word);

@@ -37,6 +37,8 @@ const REST = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], '${RESTING}', 'PX', ARGV[2]) end
 return 1`;
 const REST_MS = 1000;
+/** Auth0's quota of tokens is counted by the day at most. */
+const MAX_REST_MS = 86_400_000;
 /** Wrong credentials are not mended in a second. */
 const CONFIGURATION_REST_MS = 5000;
 
@@ -81,8 +83,12 @@ export function createManagementTokens(deps: Deps<WorkerConfig>): ManagementToke
       deps.log.info({ event: 'management_token.fetched', expiresAt: token.expiresAt });
       return await readShared();
     } catch (error) {
-      const lasting = error instanceof TenantFault && error.kind === 'configuration';
-      const restMs = lasting ? CONFIGURATION_REST_MS : REST_MS;
+      if (error instanceof TenantFault) {
+        const { answer, words: said, retryAfterMs } = error;
+        const { status } = answer;
+        deps.log.warn({ event: 'management_token.failed', status, said, retryAfterMs });
+      }
+      const restMs = error instanceof TenantFault ? restAfter(error) : REST_MS;
       await answered(redis.eval(REST, 1, lock, owner, String(restMs)));
       throw error;
     } finally {
@@ -143,14 +149,22 @@ async function requestToken(deps: Deps<WorkerConfig>): Promise<ManagementToken> 
   }
   const url = `${config.auth0Url}/oauth/token`;
   const answer = await fetchWhole(url, { method: 'POST', body: form }, FETCH_TIMEOUT_MS)
-    .then(async (response) => ({ status: response.status, body: await response.text() }))
+    .then(async (response) => ({
+      status: response.status,
+      retryAfter: response.headers.get('retry-after') ?? '',
+      body: await response.text(),
+    }))
     .catch((cause: unknown) => {
       throw new TenantFault('away', { cause });
     });
   if (answer.status === 401 || answer.status === 403 || answer.status === 400)
-    throw new TenantFault('configuration', { status: answer.status });
+    throw new TenantFault('configuration', { status: answer.status, ...refusalIn(answer.body) });
   const parsed = answer.status === 200 ? parseAnswer(answer.body) : undefined;
-  if (!parsed) throw new TenantFault('away', { status: answer.status });
+  if (!parsed)
+    throw new TenantFault('away', {
+      status: answer.status,
+      ...retryAfterIn(answer.retryAfter, now()),
+    });
   const lifetimeMs = parsed.expires_in * 1000;
   return {
     value: parsed.access_token,
@@ -170,6 +184,28 @@ function parseAnswer(body: string): { access_token: string; expires_in: number }
     return undefined;
   }
 }
+
+/** The Authentication API says `error` and `error_description`. */
+function refusalIn(body: string): { errorCode?: string; message?: string } {
+  try {
+    const { error, error_description: words } = JSON.parse(body) as Record<string, unknown>;
+    return {
+      ...(typeof error === 'string' ? { errorCode: error } : {}),
+      ...(typeof words === 'string' ? { message: words } : {}),
+    };
+  } catch {
+    return {};
+  }
+}
+
+/** Seconds or a date (RFC 9110 §10.2.3). */
+function retryAfterIn(field: string, now: number): { retryAfterMs?: number } {
+  const ms = /^\d{1,9}$/.test(field) ? Number(field) * 1000 : Date.parse(field) - now;
+  return ms > 0 ? { retryAfterMs: Math.min(ms, MAX_REST_MS) } : {};
+}
+
+const restAfter = ({ kind, retryAfterMs = 0 }: TenantFault): number =>
+  Math.max(retryAfterMs, kind === 'configuration' ? CONFIGURATION_REST_MS : REST_MS);
 
 const ASSERTION_LIFETIME_S = 60;
 
