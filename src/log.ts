@@ -8,6 +8,11 @@ import type { Config } from './config.ts';
 
 const SECRETS = ['token', 'email', 'secret', 'password', 'authorization', 'code', 'link', 'sub'];
 
+/** The codes of a mail server are no secret; one that a person types has eight digits. */
+const SMTP_CODE = /^(?:\d{3}(?: [45]\.\d{1,3}\.\d{1,3})?|E[A-Z]+)$/;
+const censor = (value: unknown, [name]: string[]): unknown =>
+  name === 'code' && typeof value === 'string' && SMTP_CODE.test(value) ? value : '[redacted]';
+
 export function createLog(
   config: Pick<Config, 'logLevel'>,
   role: string,
@@ -19,7 +24,7 @@ export function createLog(
       base: { role },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
+      redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor },
     },
     destination,
   );

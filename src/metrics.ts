@@ -46,6 +46,12 @@ export function createMetrics({ process = false } = {}) {
       buckets: SLOW_S,
       registers,
     }),
+    mails: new Counter({
+      name: 'readdress_mails_total',
+      help: 'Attempts at mails by template and outcome: sent, later, ours, relay, away, doubt, undeliverable, given-up, muted.',
+      labelNames: ['template', 'outcome'] as const,
+      registers,
+    }),
     tenantCalls: new Histogram({
       name: 'readdress_tenant_call_duration_seconds',
       help: 'Calls to the Management API by method and status; none: no answer came.',

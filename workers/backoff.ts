@@ -7,8 +7,11 @@ export function backoffMs(attempts: number, random: (bytes: number) => Buffer): 
   return Math.round(250 + (random(4).readUInt32BE() / 2 ** 32) * cap);
 }
 
-/** Greylisting schedule: minutes between attempts at a server that said "not now". */
-const GREYLIST_MINUTES = [1, 5, 15, 30];
+/**
+ * Minutes between attempts at a server that said "not now": soon, since some only ask for a second try,
+ * then slowly, as greylisting and full mailboxes want it.
+ */
+const GREYLIST_MINUTES = [0.75, 5, 15, 30];
 
 export const greylistMs = (attempts: number): number =>
   (GREYLIST_MINUTES[Math.min(attempts, GREYLIST_MINUTES.length) - 1] ?? 30) * 60_000;

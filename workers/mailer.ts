@@ -6,6 +6,8 @@ import type { Readable } from 'node:stream';
 import nodemailer from 'nodemailer';
 import type { WorkerConfig } from '../src/config.ts';
 import type { Deps } from '../src/deps.ts';
+import { envelopeAddress } from './envelope.ts';
+import { codesOf, meaningOf, type Meaning, type SmtpReply } from './smtp-reply.ts';
 
 export type OutgoingMail = {
   to: string;
@@ -20,12 +22,11 @@ export type OutgoingMail = {
 /**
  * How an attempt ended:
  * - `sent` the server took it
- * - `refused` the server refused this mail or recipient for good (5xx)
- * - `deferred` the server asks for patience (4xx)
- * - `away` it certainly was not handed over: no connection, no login, no TLS
+ * - `address`, `later`, `ours`, `relay` it refused, and why (smtp-reply.ts)
+ * - `away` it certainly was not handed over: no connection, no TLS
  * - `doubt` the connection died after the first byte of the message
  */
-type Delivery = { kind: 'sent' | 'refused' | 'deferred' | 'away' | 'doubt'; code?: string };
+type Delivery = { kind: 'sent' | Meaning | 'away' | 'doubt'; code?: string };
 
 export type Mailer = {
   send(mail: OutgoingMail, timeoutMs: number): Promise<Delivery>;
@@ -64,7 +65,9 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
     const { signal } = mail.data;
     const envelope = mail.message.getEnvelope();
     const { address } = mail.data.to as { address: string };
-    if (!signal || envelope.to.length !== 1 || envelope.to[0] !== address)
+    // Read again as we wrote it: the mailer shows some domains by their U-labels.
+    const meant = envelope.to.length === 1 && envelopeAddress(envelope.to[0]!) === address;
+    if (!signal || !meant)
       return done(Object.assign(new Error('not the one recipient'), { code: UNMAILABLE }));
     const create = mail.message.createReadStream.bind(mail.message);
     mail.message.createReadStream = (options) => {
@@ -80,12 +83,14 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
 
   return {
     async send(mail, timeoutMs) {
+      const to = envelopeAddress(mail.to);
+      if (to === undefined) return { kind: 'address', code: UNMAILABLE };
       const signal = AbortSignal.timeout(timeoutMs);
       try {
         await transport.sendMail({
           from: { name: senderName, address: sender },
-          to: { name: '', address: mail.to },
-          envelope: { from: sender, to: [mail.to] },
+          to: { name: '', address: to },
+          envelope: { from: sender, to: [{ name: '', address: to }] },
           messageId: `<${mail.id}@${domain}>`,
           subject: mail.subject,
           text: mail.text,
@@ -109,18 +114,12 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
 /** What nodemailer, too, calls an address that it can not write to. No server has heard of it yet. */
 const UNMAILABLE = 'EENVELOPE';
 
-/** Commands whose 5xx is about this mail; at any other it is about our relay or its settings. */
-const ABOUT_THIS_MAIL = new Set(['RCPT TO', 'DATA']);
-
 function deliveryOf(error: unknown, begun: boolean): Delivery {
-  const { responseCode, command, code } = error as {
-    responseCode?: number;
-    command?: string;
-    code?: string;
-  };
-  const named = { code: String(responseCode ?? code ?? 'unknown') };
-  if (responseCode === undefined && code === UNMAILABLE) return { kind: 'refused', ...named };
-  if (responseCode === undefined) return { kind: begun ? 'doubt' : 'away', ...named };
-  if (responseCode < 500) return { kind: 'deferred', ...named };
-  return { kind: ABOUT_THIS_MAIL.has(command ?? '') ? 'refused' : 'away', ...named };
+  const { responseCode, code, ...more } = error as Partial<SmtpReply> & { code?: string };
+  if (responseCode !== undefined) {
+    const reply = { responseCode, ...more };
+    return { kind: meaningOf(reply), code: codesOf(reply) };
+  }
+  if (code === UNMAILABLE) return { kind: 'address', code };
+  return { kind: begun ? 'doubt' : 'away', code: code ?? 'unknown' };
 }

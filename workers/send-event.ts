@@ -46,15 +46,19 @@ export const sendEvent: Processor = async ({ deps, change, name, claim }) => {
   return { kind: 'later', why, ms: jittered(waitS * 1000, deps.random) };
 };
 
-type Told = { status: Status; revocation?: string; undoRefused?: true };
+type Told = { status?: Status; revocation?: string; act?: keyof typeof ACTS };
 
-/**
- * `event.committed`; what came of ending the sessions then, `event.revocation.committed.done`; or that
- * a committed change could not be undone, `event.undo-refused`.
- */
+/** What moves no status: task name → event name. */
+const ACTS = {
+  'undo-refused': 'undo_refused',
+  unreachable: 'current_mailbox_unreachable',
+} as const;
+const isAct = (name: string): name is keyof typeof ACTS => Object.hasOwn(ACTS, name);
+
+/** `event.committed`; what came of ending the sessions then, `event.revocation.committed.done`; or an act. */
 function parseEventTask(name: string): Told | undefined {
   const [, first = '', ...rest] = name.split('.');
-  if (first === 'undo-refused') return { status: 'committed', undoRefused: true };
+  if (isAct(first)) return { act: first };
   const [status = '', revocation] = first === 'revocation' ? rest : [first];
   return isStatus(status) ? { status, ...(revocation ? { revocation } : {}) } : undefined;
 }
@@ -63,22 +67,22 @@ const isStatus = (text: string): text is Status => STATUSES.some((status) => sta
 
 const EVENT_NAMES: Partial<Record<Status, string>> = { pending: 'requested' };
 
-const nameOf = ({ status, revocation, undoRefused }: Told): string => {
-  if (undoRefused) return 'undo_refused';
-  return revocation ? 'revocation' : (EVENT_NAMES[status] ?? status);
+const nameOf = ({ status, revocation, act }: Told): string => {
+  if (act) return ACTS[act];
+  return revocation ? 'revocation' : (EVENT_NAMES[status!] ?? status!);
 };
 
 /** The event as it was when it happened; what came later is in later events. */
 function eventOf(config: WorkerConfig, change: EmailChange, told: Told) {
-  const { status, revocation, undoRefused } = told;
+  const { status = change.status, revocation, act } = told;
   const at = {
     pending: change.requestedAt,
     confirmed: change.confirmedAt,
     committed: change.committedAt,
   };
-  const since = undoRefused
-    ? change.undo!.refusedAt!
-    : (at[status as keyof typeof at] ?? change.closedAt ?? change.requestedAt);
+  const acts = { 'undo-refused': change.undo?.refusedAt, unreachable: change.unreachableAt };
+  const since =
+    (act && acts[act]) ?? at[status as keyof typeof at] ?? change.closedAt ?? change.requestedAt;
   const ended = status === change.status;
   const endsSessions = status === 'committed' || status === 'undone';
   return {
@@ -89,10 +93,11 @@ function eventOf(config: WorkerConfig, change: EmailChange, told: Told) {
       userId: change.sub,
       status,
       ...(ended && change.reason ? { reason: change.reason } : {}),
-      ...(undoRefused ? { reason: change.undo?.refused } : {}),
+      ...(act === 'undo-refused' ? { reason: change.undo?.refused } : {}),
       ...(ended && change.canceledBy ? { canceledBy: change.canceledBy } : {}),
-      ...(endsSessions && !revocation && !undoRefused ? { signInAgain: true } : {}),
+      ...(endsSessions && !revocation && !act ? { signInAgain: true } : {}),
       ...(revocation ? { revocation } : {}),
+      ...(change.unreachableAt === undefined ? {} : { currentMailbox: 'unreachable' }),
       ...(config.webhookIncludesAddresses
         ? { email: change.email, previousEmail: change.account?.email }
         : {}),

@@ -3,19 +3,22 @@
  * byte, so that a crash in between costs at most one repetition under the same Message-ID.
  */
 import { maskEmail } from '../src/domain/email-address.ts';
-import { isOver, recorded, type EmailChange, type Purpose } from '../src/domain/email-change.ts';
+import { recorded, type EmailChange, type Purpose } from '../src/domain/email-change.ts';
 import {
   MAILS,
   mailDeferred,
+  mailGivenUp,
   mailRefused,
   mailSent,
   parseMailTask,
   startMail,
+  usefulUntil,
   type Template,
 } from '../src/domain/mails.ts';
 import { confirmationCode, linkToken, linkUrl } from '../src/links.ts';
 import { matchLocale } from '../src/locales/messages.ts';
 import { renderMail, type Ending, type MailFacts } from '../src/mail/render.ts';
+import type { Rule } from '../src/store/changes.ts';
 import type { WorkerConfig } from '../src/config.ts';
 import { greylistMs } from './backoff.ts';
 import { sharesOf } from './lease.ts';
@@ -25,54 +28,78 @@ import type { Outcome, Processor } from './outcome.ts';
 export const sendMail: Processor = async ({ deps, name, claim, hold, reached }) => {
   const task = parseMailTask(name);
   if (!task) return { kind: 'park', why: 'unknown mail' };
-  const started = await hold((change) =>
-    // Nobody is asked for an answer that comes too late, also before the expiry is recorded.
-    change.status === 'pending' && isOver(change, deps.now())
-      ? recorded(change)
-      : startMail(change, name),
-  );
+  const { template } = task;
+  const { now } = deps;
+  let tooLate = false;
+  const started = await hold((change) => {
+    // Nobody is asked for an answer, or offered a remedy, that comes too late.
+    tooLate = now() >= usefulUntil(change, template);
+    return tooLate ? recorded(change) : startMail(change, name);
+  });
+  if (!('change' in started)) return { kind: 'done', rule: recorded };
+  const { change } = started;
+  const told = { change: change.id, template };
+  const end = (outcome: string, rule: Rule): Outcome => {
+    deps.metrics.mails.inc({ template, outcome });
+    return { kind: 'done', rule };
+  };
+  const giveUp = (code: string | undefined): Outcome => {
+    deps.log.warn({ event: 'mail.undeliverable', ...told, code, why: 'too-late' });
+    return end('given-up', (latest) => mailGivenUp(latest, name, now()));
+  };
   // Nothing marked: no longer wanted, or already sent as often as it may be.
-  if (!('change' in started) || started.verdict.kind !== 'write') {
-    if ('change' in started && started.change.mails[name] === 'doubt')
-      deps.log.warn({ event: 'mail.doubt', change: started.change.id, task: name });
+  if (started.verdict.kind !== 'write') {
+    if (isInDoubt(change, name)) deps.log.warn({ event: 'mail.doubt', ...told, task: name });
+    // It has been tried, and its time ran out.
+    else if (
+      (tooLate || change.status === 'expired') &&
+      claim.attempts > 1 &&
+      !isSettled(change, name)
+    )
+      return giveUp(undefined);
     return { kind: 'done', rule: recorded };
   }
-  const { change } = started;
   reached('marked');
-  const to = MAILS[task.template].to === 'new' ? change.email : change.account?.email;
-  const sent: Outcome = { kind: 'done', rule: (latest) => mailSent(latest, name, deps.now()) };
+  const to = MAILS[template].to === 'new' ? change.email : change.account?.email;
+  const sent = (outcome: string) => end(outcome, (latest) => mailSent(latest, name, now()));
   if (to === undefined) return { kind: 'done', rule: recorded };
-  if (change.muted && task.template === 'confirm') return sent;
+  if (change.muted && template === 'confirm') return sent('muted');
 
-  const delivery = await deps.mailer.send(
-    compose(deps.config, change, task.template, name, to),
+  const { kind, code } = await deps.mailer.send(
+    compose(deps.config, change, template, name, to),
     sharesOf(deps.config).mailMs,
   );
   reached('sent');
-  const why = `smtp ${delivery.code}`;
-  switch (delivery.kind) {
-    case 'sent':
-      return sent;
-    case 'refused':
-      return { kind: 'done', rule: (latest) => mailRefused(latest, name, deps.now()) };
-    case 'deferred':
-      return {
-        kind: 'later',
-        why,
-        ms: greylistMs(claim.attempts),
-        rule: (latest) => mailDeferred(latest, name),
-      };
-    case 'away':
-      return {
-        kind: 'later',
-        why,
-        alarm: claim.attempts > 3,
-        rule: (latest) => mailDeferred(latest, name),
-      };
-    case 'doubt':
-      return { kind: 'later', why };
+  if (kind === 'sent') return sent('sent');
+  if (kind === 'address') {
+    deps.log.warn({ event: 'mail.undeliverable', ...told, code, why: 'address' });
+    return end('undeliverable', (latest) => mailRefused(latest, name, now()));
   }
+  deps.metrics.mails.inc({ template, outcome: kind });
+  const later = { kind: 'later' as const, why: `smtp ${code}` };
+  if (kind === 'doubt') return later;
+  // No user's address is to blame for that, so no user is told so; somebody has to mend it.
+  if (kind === 'ours' || kind === 'relay') deps.log.error({ event: 'mail.refused', ...told, code });
+  const again = { ...later, rule: (latest: EmailChange) => mailDeferred(latest, name) };
+  if (kind === 'away') return { ...again, alarm: claim.attempts > 3 };
+  if (kind === 'relay') return again;
+  const ms = nextTryMs(claim.attempts, usefulUntil(change, template) - now());
+  return ms === undefined ? giveUp(code) : { ...again, ms };
 };
+
+/** In time for one more try while the mail is of use; `undefined`: that was the last. */
+function nextTryMs(attempts: number, usefulMs: number): number | undefined {
+  const ms = greylistMs(attempts);
+  if (ms < usefulMs) return ms;
+  return usefulMs > 2 * LAST_MS ? usefulMs - LAST_MS : undefined;
+}
+/** How long before its end a mail is tried for the last time. */
+const LAST_MS = 60_000;
+
+const isInDoubt = ({ mails }: EmailChange, name: string): boolean =>
+  mails[name] === 'doubt' || mails[name] === 'last-doubt';
+const isSettled = ({ mails }: EmailChange, name: string): boolean =>
+  mails[name] === 'sent' || mails[name] === 'failed';
 
 /** What each mailbox may see: its own address in clear, the other side's masked. */
 function compose(

@@ -156,6 +156,8 @@ export async function startSmtpSink({ port, faults, onMessage }: SmtpSinkDeps): 
     allowInsecureAuth: true,
     disableReverseLookup: true,
     hideSMTPUTF8: false,
+    // Some people's local parts begin, end or go on with a dot.
+    lenientAddressParsing: true,
     closeTimeout: 1,
     onAuth({ username, password }, _session, callback) {
       const isRight = !login || (username === login.user && password === login.password);

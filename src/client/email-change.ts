@@ -47,6 +47,8 @@ export type EmailChange = Outcome & {
   undoUntil?: string;
   /** When the silence of the current mailbox becomes consent. */
   waivesAt?: string;
+  /** The current mailbox does not get our mail: it was not asked, or not told. */
+  currentMailbox?: 'unreachable';
   canceledBy?: 'user' | 'current-mailbox' | 'operator' | 'undo';
   /** Whether the sessions of the user were ended. */
   revocation?: 'pending' | 'done' | 'unsupported' | 'failed';

@@ -12,6 +12,8 @@ export const STRINGS = {
   pending: 'We sent a link to {email}. Open it and press the button there.',
   awaitsCurrent: 'Your current mailbox has to approve it as well.',
   approving: 'The new address is confirmed. Now open the link in your current mailbox.',
+  unreachableCurrent:
+    'Our mail does not reach your current mailbox, so it can not approve. Cancel, and ask support to correct that address.',
   until: 'The link expires {left}.',
   waives: 'Without an answer from there the change is made {left}.',
   codeLabel: 'Or type the code from the mail',
@@ -56,6 +58,7 @@ export function wordsFor(change: EmailChange, isLost: boolean, strings: Strings)
   if (isLost) return strings.lost;
   if (status === 'rejected') return strings[reason as 'rejected'] ?? strings.rejected;
   if (status !== 'pending') return strings[status];
+  if (change.currentMailbox && awaits(change, 'current')) return strings.unreachableCurrent;
   if (!awaits(change, 'new')) return strings.approving;
   const invited = mailedAt ? strings.pending : strings.inviting;
   return change.awaiting?.[1] ? `${invited} ${strings.awaitsCurrent}` : invited;

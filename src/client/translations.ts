@@ -14,6 +14,8 @@ export const TRANSLATIONS = {
     awaitsCurrent: 'Auch Ihr bisheriges Postfach muss der Änderung zustimmen.',
     approving:
       'Die neue Adresse ist bestätigt. Öffnen Sie jetzt den Link in Ihrem bisherigen Postfach.',
+    unreachableCurrent:
+      'Unsere E-Mail erreicht Ihr aktuelles Postfach nicht, es kann also nicht zustimmen. Brechen Sie ab und lassen Sie Ihre aktuelle Adresse vom Support berichtigen.',
     until: 'Der Link läuft {left} ab.',
     waives: 'Ohne Antwort von dort wird die Änderung {left} wirksam.',
     codeLabel: 'Oder geben Sie den Code aus der E-Mail ein',
@@ -59,6 +61,8 @@ export const TRANSLATIONS = {
     pending: 'Hemos enviado un enlace a {email}. Ábralo y pulse el botón que aparece.',
     awaitsCurrent: 'Su buzón actual también tiene que aprobar el cambio.',
     approving: 'La nueva dirección está confirmada. Abra ahora el enlace en su buzón actual.',
+    unreachableCurrent:
+      'Nuestro mensaje no llega a su buzón actual, así que no puede aprobarlo. Cancele y pida al soporte que corrija su dirección actual.',
     until: 'El enlace caduca {left}.',
     waives: 'Si no responde desde allí, el cambio se hará {left}.',
     codeLabel: 'O escriba el código del correo',
@@ -104,6 +108,8 @@ export const TRANSLATIONS = {
     awaitsCurrent: 'Votre boîte actuelle doit aussi approuver le changement.',
     approving:
       'La nouvelle adresse est confirmée. Ouvrez maintenant le lien dans votre boîte actuelle.',
+    unreachableCurrent:
+      'Notre message n’arrive pas dans votre boîte actuelle : elle ne peut pas donner son accord. Annulez, puis demandez à l’assistance de corriger votre adresse actuelle.',
     until: 'Le lien expire {left}.',
     waives: 'Sans réponse de sa part, le changement sera fait {left}.',
     codeLabel: 'Ou saisissez le code de l’e-mail',
@@ -149,6 +155,8 @@ export const TRANSLATIONS = {
     pending: 'Enviamos um link para {email}. Abra-o e pressione o botão que aparece.',
     awaitsCurrent: 'Sua caixa de e-mail atual também precisa aprovar a alteração.',
     approving: 'O novo endereço está confirmado. Agora abra o link na sua caixa de e-mail atual.',
+    unreachableCurrent:
+      'Nossa mensagem não chega à sua caixa atual, portanto ela não pode aprovar. Cancele e peça ao suporte que corrija seu endereço atual.',
     until: 'O link expira {left}.',
     waives: 'Sem resposta de lá, a alteração será feita {left}.',
     codeLabel: 'Ou digite o código do e-mail',
@@ -193,6 +201,8 @@ export const TRANSLATIONS = {
     awaitsCurrent: '現在のメールアドレスでも承認が必要です。',
     approving:
       '新しいアドレスが確認されました。次に、現在のアドレスに届いたメールのリンクを開いてください。',
+    unreachableCurrent:
+      '現在のメールボックスにメールが届かないため、承認ができません。キャンセルして、現在のアドレスの修正をサポートに依頼してください。',
     until: 'リンクの有効期限は{left}に切れます。',
     waives: '現在のアドレスから返答がない場合、変更は{left}に行われます。',
     codeLabel: 'または、メールに記載のコードを入力',
@@ -238,6 +248,8 @@ export const TRANSLATIONS = {
     pending: 'أرسلنا رابطًا إلى {email}. افتحه واضغط على الزر الموجود فيه.',
     awaitsCurrent: 'يجب أن يوافق صندوق بريدك الحالي على التغيير أيضًا.',
     approving: 'تم تأكيد العنوان الجديد. افتح الآن الرابط في صندوق بريدك الحالي.',
+    unreachableCurrent:
+      'لا تصل رسالتنا إلى بريدك الحالي، فلا تمكن الموافقة منه. ألغِ الطلب واطلب من الدعم تصحيح عنوانك الحالي.',
     until: 'تنتهي صلاحية الرابط {left}.',
     waives: 'إذا لم يصل رد من هناك فسيتم التغيير {left}.',
     codeLabel: 'أو اكتب الرمز الوارد في الرسالة',

@@ -50,8 +50,11 @@ export type CanceledBy = 'user' | 'current-mailbox' | 'operator' | 'undo';
 /** Whether the user's sessions were ended; `unsupported` by the tenant's plan. */
 export type Revocation = 'pending' | 'done' | 'unsupported' | 'failed';
 
-/** How far one mail got. `doubt` = an earlier attempt may have been accepted; one more is allowed. */
-export type MailState = 'sending' | 'doubt' | 'sent' | 'failed';
+/**
+ * How far one mail got. `doubt` = an earlier attempt may have been accepted, and `last-doubt` two of
+ * them: mails.ts says which mail may go out how often.
+ */
+export type MailState = 'sending' | 'doubt' | 'last-doubt' | 'sent' | 'failed';
 
 /** One email change, whole. Times are epoch milliseconds. Everything in it is sealed at rest. */
 export type EmailChange = {
@@ -85,8 +88,10 @@ export type EmailChange = {
   mails: Record<string, MailState>;
   /** Under `both`: how long the current mailbox may stay silent once the new one has agreed. */
   waiverMs?: number;
-  /** When the current mailbox's silence becomes consent. */
+  /** When the current mailbox's silence becomes consent: only one that was asked can be silent. */
   waivesAt?: number;
+  /** Since when we know that the current mailbox does not get our mail. */
+  unreachableAt?: number;
   /** Wrong codes typed against the present invitation. */
   codeTries?: number;
   canceledBy?: CanceledBy;
@@ -219,9 +224,14 @@ export function resend(change: EmailChange, muted: boolean, timing: Timing, now:
   return invitedAgain(change, muted, timing, now);
 }
 
+/** However often it is asked for again: an address is confirmed within a day of the request. */
+const MAX_CONFIRM_MS = 24 * 3_600_000;
+
 function invitedAgain(change: EmailChange, muted: boolean, timing: Timing, now: number): Step {
   const { mailedAt, codeTries, ...rest } = change;
   const awaitsNew = change.agreed.new === undefined;
+  // Asking again shortens nobody's time to object, and never keeps a confirmation alive for ever.
+  const extended = Math.min(now + timing.linkTtlMs, change.requestedAt + MAX_CONFIRM_MS);
   const again: EmailChange = {
     ...rest,
     // A new code starts the count of wrong ones over; only a new generation has a new code.
@@ -230,8 +240,7 @@ function invitedAgain(change: EmailChange, muted: boolean, timing: Timing, now: 
     muted,
     // The link of a mailbox that has agreed goes on to answer with what is recorded.
     generation: awaitsNew ? change.generation + 1 : change.generation,
-    // Asking again must not shorten the time in which the current mailbox can object.
-    expiresAt: change.waivesAt ?? now + timing.linkTtlMs,
+    expiresAt: change.waivesAt ?? Math.max(change.expiresAt, extended),
     resendAfter: now + timing.resendAfterMs,
   };
   // Without a snapshot the invitation itself is still due and will mail the newest link.
@@ -262,17 +271,29 @@ export function agree(change: EmailChange, side: Side, now: number): Verdict {
 const confirmed = (change: EmailChange, now: number): Step =>
   write({ ...change, status: 'confirmed', confirmedAt: now }, taskOf(change, 'commit', now));
 
-/** The current mailbox is reminded twice; unless it objects, the new address alone suffices then. */
-function waiting(change: EmailChange, waiverMs: number, now: number): Step {
-  const waivesAt = now + waiverMs;
+/**
+ * The current mailbox is reminded twice; unless it objects, the new address alone suffices then. One
+ * that nobody could ask has twice the time to be reached, and after that it was all in vain.
+ */
+const waiting = (change: EmailChange, waiverMs: number, now: number): Step =>
+  wasAsked(change)
+    ? waits({ ...change, waivesAt: now + waiverMs, expiresAt: now + waiverMs }, waiverMs, now)
+    : waits({ ...change, expiresAt: now + 2 * waiverMs }, waiverMs, now);
+
+function waits(change: EmailChange, waiverMs: number, now: number): Step {
   const reminders = [1, 2].map((n) =>
     taskOf(change, `mail.reminder.${n}`, now + Math.round((waiverMs * n) / 3)),
   );
-  return write(
-    { ...change, waivesAt, expiresAt: waivesAt },
-    ...reminders,
-    taskOf(change, 'expire', waivesAt),
-  );
+  const due = reminders.filter(({ name }) => change.mails[name] === undefined);
+  return write(change, ...due, taskOf(change, 'expire', change.expiresAt));
+}
+
+/** The server of the current mailbox took a question: from now on its silence counts, where it may. */
+export function asked(change: EmailChange, now: number): Step {
+  const { waiverMs, status, agreed, waivesAt } = change;
+  return status === 'pending' && agreed.new !== undefined && waiverMs && waivesAt === undefined
+    ? waiting(change, waiverMs, now)
+    : write(change);
 }
 
 export const CODE_TRIES = 5;
@@ -303,29 +324,19 @@ export function cancel(change: EmailChange, by: CanceledBy, now: number): Verdic
   return write({ ...close(change, 'canceled', now), canceledBy: by });
 }
 
-/** Silence is consent only of a mailbox that was asked, or that takes no mail. */
+/** Silence is consent only of a mailbox whose server took a question. */
 const wasAsked = ({ mails }: EmailChange): boolean =>
   Object.entries(mails).some(
-    ([name, state]) =>
-      /^mail\.(approve|reminder)\./.test(name) && (state === 'sent' || state === 'failed'),
+    ([name, state]) => /^mail\.(approve|reminder)\./.test(name) && state === 'sent',
   );
-
-function askAgain(change: EmailChange, now: number): Step {
-  const waivesAt = now + Math.ceil((change.waiverMs ?? 0) / 3);
-  return write(
-    { ...change, waivesAt, expiresAt: waivesAt },
-    askTask(change, 'current', now),
-    taskOf(change, 'expire', waivesAt),
-  );
-}
 
 /** Its time has come: silence was consent, or the links are over. Anything but pending has outlived the question. */
 export function expire(change: EmailChange, now: number): Verdict {
   if (change.status !== 'pending') return recorded(change);
   if (now < change.expiresAt) return write(change, taskOf(change, 'expire', change.expiresAt));
-  if (change.waivesAt !== undefined)
-    return wasAsked(change) ? confirmed(change, now) : askAgain(change, now);
-  return write(close(change, 'expired', now));
+  return change.waivesAt !== undefined && wasAsked(change)
+    ? confirmed(change, now)
+    : write(close(change, 'expired', now));
 }
 
 export const undoUnderWay = (change: EmailChange): boolean =>

@@ -1,12 +1,14 @@
 /**
  * Which mails there are, when each is still wanted, and what its fate does to the change. SMTP can
- * not promise exactly-once (RFC 1047), so a mail whose acceptance is in doubt is sent once more,
- * with the same Message-ID, and never a third time.
+ * not promise exactly-once (RFC 1047), so a mail whose acceptance is in doubt is sent once more, with
+ * the same Message-ID. The mail with the undo link alone, its reader's only remedy, may go a third time.
  */
 import { reject } from './commit.ts';
 import { tellsCurrent, tellsNew, undoWasRefused } from './endings.ts';
 import {
+  asked,
   isOpen,
+  KEEP_CLOSED_MS,
   recorded,
   write,
   type EmailChange,
@@ -60,41 +62,70 @@ const isTemplate = (name: string): name is Template => Object.hasOwn(MAILS, name
 /** Before the first byte: `send` says whether this attempt may go out, under which state. */
 export function startMail(change: EmailChange, name: string): Step | Recorded {
   const task = parseMailTask(name);
-  const state = change.mails[name];
+  const mark = nextMark(change, name);
   if (!task || !MAILS[task.template].wanted(change) || isReplaced(change, task))
     return recorded(change);
-  if (!mayBeSent(state)) return recorded(change);
-  return write(withMail(change, name, state === 'sending' ? 'doubt' : 'sending'));
+  return mark === undefined ? recorded(change) : write(withMail(change, name, mark));
 }
 
 /** A resend took this link's place. */
 const isReplaced = (change: EmailChange, task: { template: Template; count?: number }): boolean =>
   task.template === 'confirm' && task.count !== change.generation;
 
-const mayBeSent = (state: MailState | undefined): boolean =>
-  state === undefined || state === 'sending';
+/** What an attempt is marked as, by what the one before it left; nothing follows the last doubt. */
+function nextMark(change: EmailChange, name: string): MailState | undefined {
+  const state = change.mails[name];
+  if (state === undefined) return 'sending';
+  if (state === 'sending') return 'doubt';
+  return state === 'doubt' && name === 'mail.changed' ? 'last-doubt' : undefined;
+}
 
 /** The server took the mail. A muted mail is recorded like a sent one, so that nobody can tell. */
 export function mailSent(change: EmailChange, name: string, now: number): Step {
+  const task = parseMailTask(name)!;
   const sent = withMail(change, name, 'sent');
-  const task = parseMailTask(name);
-  const invites = task?.template === 'confirm' && !isReplaced(change, task);
+  if (MAILS[task.template].to === 'current') {
+    const { unreachableAt: _, ...reached } = sent;
+    return ASKS.includes(task.template) ? asked(reached, now) : write(reached);
+  }
+  const invites = task.template === 'confirm' && !isReplaced(change, task);
   return write(invites ? { ...sent, mailedAt: now } : sent);
 }
 
+/** What the current mailbox may answer by silence. */
+const ASKS: readonly Template[] = ['approve', 'reminder'];
+
 /** The server did not take it and will be asked again. */
 export function mailDeferred(change: EmailChange, name: string): Step {
-  if (change.mails[name] === 'doubt') return write(withMail(change, name, 'sending'));
+  const state = change.mails[name];
+  if (state === 'doubt') return write(withMail(change, name, 'sending'));
+  if (state === 'last-doubt') return write(withMail(change, name, 'doubt'));
   const { [name]: _, ...mails } = change.mails;
   return write({ ...change, mails });
 }
 
-/** The server refused for good. A new address that takes no mail can never confirm, unless it has. */
+/** There is no such mailbox. A new address that takes no mail can never confirm, unless it has. */
 export function mailRefused(change: EmailChange, name: string, now: number): Step | Recorded {
-  const failed = withMail(change, name, 'failed');
+  const { changes } = mailGivenUp(change, name, now);
+  const failed = changes[0]!;
   const invites = parseMailTask(name)?.template === 'confirm';
   const fatal = invites && change.status === 'pending' && change.agreed.new === undefined;
   return fatal ? reject(failed, 'undeliverable', now) : write(failed);
+}
+
+/** Nobody took it while it was of use. Whose fault that is nobody knows, but who was not told is known. */
+export function mailGivenUp(change: EmailChange, name: string, now: number): Step {
+  const failed = withMail(change, name, 'failed');
+  const { to } = MAILS[parseMailTask(name)!.template];
+  return write(to === 'current' ? { ...failed, unreachableAt: now } : failed);
+}
+
+/** Until when a mail is of use to its reader (epoch ms). */
+export function usefulUntil(change: EmailChange, template: Template): number {
+  const { status, expiresAt, undo, closedAt, committedAt, requestedAt } = change;
+  if (template === 'changed') return undo?.until ?? 0;
+  if (status === 'pending') return expiresAt;
+  return (closedAt ?? committedAt ?? requestedAt) + KEEP_CLOSED_MS;
 }
 
 const withMail = (change: EmailChange, name: string, state: MailState): EmailChange => ({

@@ -21,12 +21,12 @@ export const transitionsOf = (
   });
 
 /**
- * What moves no status, but is on record: the first of two agreements, the press of an undo link, and
- * that the undo could not be.
+ * What moves no status, but is on record: the first of two agreements, the press of an undo link, that
+ * the undo could not be, and that the current mailbox does not get our mail.
  */
 export type Act = {
   change: EmailChange;
-  act: 'agreed' | 'undo-requested' | 'undo-refused';
+  act: 'agreed' | 'undo-requested' | 'undo-refused' | 'unreachable';
   at: number;
 };
 
@@ -38,6 +38,7 @@ export const actsOf = (before: readonly EmailChange[], after: readonly EmailChan
       (side) => change.agreed[side] !== undefined && earlier.agreed[side] === undefined,
     );
     const { requestedAt: asked, refusedAt: refused } = change.undo ?? {};
+    const { unreachableAt } = change;
     return [
       ...agreed.map((side) => ({ change, act: 'agreed' as const, at: change.agreed[side]! })),
       ...(asked !== undefined && earlier.undo?.requestedAt === undefined
@@ -45,6 +46,9 @@ export const actsOf = (before: readonly EmailChange[], after: readonly EmailChan
         : []),
       ...(refused !== undefined && earlier.undo?.refusedAt === undefined
         ? [{ change, act: 'undo-refused' as const, at: refused }]
+        : []),
+      ...(unreachableAt !== undefined && earlier.unreachableAt === undefined
+        ? [{ change, act: 'unreachable' as const, at: unreachableAt }]
         : []),
     ];
   });
@@ -60,10 +64,10 @@ export const eventTask = ({ change }: Transition): Task => ({
   at: sinceOf(change),
 });
 
-/** Nor is that an undo could not be, and it is told all the same. */
+/** Nor is that an undo could not be, or that a mailbox is unreachable; both are told all the same. */
 export const actTasks = (acts: readonly Act[]): Task[] =>
   acts
-    .filter(({ act }) => act === 'undo-refused')
+    .filter(({ act }) => act === 'undo-refused' || act === 'unreachable')
     .map(({ change, act, at }) => taskOf(change, `event.${act}`, at));
 
 /** No transition, but told as well: what came of ending the sessions after a commit or an undo. */

@@ -16,7 +16,7 @@ import {
 export type Outcome =
   | { kind: 'processing' | 'undo-processing' }
   /** This mailbox has agreed; the other one has not yet. */
-  | { kind: 'waiting'; for: Side }
+  | { kind: 'waiting'; for: Side; unreachable?: true }
   | { kind: 'done' | 'already-done' | 'undone' }
   | { kind: 'expired' | 'superseded' | 'canceled' }
   | { kind: 'rejected'; reason?: Reason }
@@ -59,7 +59,8 @@ function waitingOf(purpose: Purpose, change: EmailChange): Outcome | undefined {
   const [other] = awaiting(change);
   if (side === undefined || other === undefined || change.agreed[side] === undefined)
     return undefined;
-  return { kind: 'waiting', for: other };
+  const unreachable = other === 'current' && change.unreachableAt !== undefined;
+  return { kind: 'waiting', for: other, ...(unreachable ? { unreachable } : {}) };
 }
 
 function undoOf(change: EmailChange, now: number): Outcome | undefined {

@@ -50,7 +50,13 @@ export function wordsFor(outcome: Outcome, purpose: Purpose, say: Say): Words {
 function textsFor(outcome: Outcome, purpose: Purpose, say: Say): string[] {
   switch (outcome.kind) {
     case 'waiting':
-      return [say(`page.outcome.waiting.${outcome.for}.text`)];
+      return [
+        say(
+          outcome.unreachable
+            ? 'page.outcome.waiting.unreachable.text'
+            : `page.outcome.waiting.${outcome.for}.text`,
+        ),
+      ];
     case 'rejected':
       return outcome.reason
         ? [say(`reason.${outcome.reason}.why`), say(`reason.${outcome.reason}.next`)]

@@ -20,6 +20,12 @@ export const changeSchema = z.object({
   undoUntil: time.optional(),
   waivesAt: time.optional().describe('When the silence of the current mailbox becomes consent.'),
   canceledBy: z.enum(['user', 'current-mailbox', 'operator', 'undo']).optional(),
+  currentMailbox: z
+    .literal('unreachable')
+    .optional()
+    .describe(
+      'The current mailbox does not get our mail: it was not asked, or not told, and its silence is no consent.',
+    ),
   revocation: z
     .enum(['pending', 'done', 'unsupported', 'failed'])
     .optional()
@@ -87,6 +93,7 @@ export function viewOf(change: EmailChange, now: number): z.output<typeof change
     ...(change.committedAt === undefined ? {} : { committedAt: iso(change.committedAt) }),
     ...(change.status === 'committed' && change.undo ? { undoUntil: iso(change.undo.until) } : {}),
     ...(change.waivesAt === undefined ? {} : { waivesAt: iso(change.waivesAt) }),
+    ...(change.unreachableAt === undefined ? {} : { currentMailbox: 'unreachable' }),
     ...(change.canceledBy ? { canceledBy: change.canceledBy } : {}),
     ...(change.revocation ? { revocation: change.revocation } : {}),
     ...(change.status === 'committed' || change.status === 'undone' ? { signInAgain: true } : {}),

@@ -46,6 +46,7 @@ import {
   T0,
   TIMING,
   AFTERMATH,
+  DAY,
   userOf,
   written,
   type Situation,
@@ -307,9 +308,8 @@ const TABLE: Record<string, Row> = {
     at: AFTER_UNDO_WINDOW,
     decide: expire,
     outcomes: {
-      expired: TIMED,
+      expired: [...TIMED, UNASKED],
       'confirmed → commit': [SILENT],
-      'pending → mail.approve.1 (expire)': [UNASKED],
       recorded: except(...PENDING),
     },
   },
@@ -626,7 +626,8 @@ describe('a current mailbox that stays silent', () => {
   const waivesAt = silent.waivesAt!;
 
   test('is reminded twice, and then the new address alone suffices', () => {
-    const asked = { ...SITUATIONS['both invited'], waiverMs };
+    const mails = { 'mail.approve.1': 'sent' } as const;
+    const asked = { ...SITUATIONS['both invited'], waiverMs, mails };
     const step = stepOf(agree(asked, 'new', SOON));
     expect(step.changes[0]).toMatchObject({ status: 'pending', waivesAt: SOON + waiverMs });
     expect(step.tasks.map(({ name, at }) => [name, at])).toEqual([
@@ -638,25 +639,45 @@ describe('a current mailbox that stays silent', () => {
     expect(inWords(expire(silent, waivesAt), waivesAt)).toBe('confirmed → commit');
   });
 
-  test('is asked again as long as no mail reached it, and only then consents by silence', () => {
+  test('is silent only once its server took a question: until then no wait runs, and in the end all was in vain', () => {
     const unasked = SITUATIONS[UNASKED];
-    for (const state of [undefined, 'sending', 'doubt'] as const) {
-      const { waivesAt: at = 0 } = unasked;
-      const mails = state === undefined ? {} : { 'mail.approve.1': state };
-      const again = written(expire({ ...unasked, mails }, at));
-      expect(again).toMatchObject({ status: 'pending', waivesAt: at + Math.ceil(waiverMs / 3) });
-      expect(again.expiresAt).toBe(again.waivesAt);
-    }
-    for (const state of ['sent', 'failed'] as const)
+    expect(unasked).not.toHaveProperty('waivesAt');
+    expect(unasked.expiresAt).toBe(T0 + 2000 + 2 * waiverMs);
+    const before = unasked.expiresAt - 1;
+    expect(inWords(expire(unasked, before), before)).toBe('pending → (expire)');
+    for (const state of [undefined, 'sending', 'doubt', 'failed'] as const)
       for (const name of ['mail.approve.1', 'mail.reminder.2']) {
-        const asked = { ...unasked, mails: { 'mail.confirm.1': 'sent', [name]: state } as const };
-        expect(written(expire(asked, unasked.waivesAt!)).status).toBe('confirmed');
+        const mails = { 'mail.confirm.1': 'sent', ...(state ? { [name]: state } : {}) } as const;
+        const ended = written(expire({ ...unasked, mails }, unasked.expiresAt));
+        expect(ended.status).toBe('expired');
+        // A record of an earlier version may have a wait that nobody was asked in.
+        const old = { ...unasked, mails, waivesAt: SOON, expiresAt: SOON };
+        expect(written(expire(old, SOON)).status).toBe('expired');
       }
-    const notice = {
-      ...unasked,
-      mails: { 'mail.confirm.1': 'sent', 'mail.notice': 'sent' } as const,
-    };
-    expect(written(expire(notice, unasked.waivesAt!)).status).toBe('pending');
+  });
+
+  test.each(['mail.approve.1', 'mail.reminder.1'])(
+    'the whole wait runs from the moment at which %s was taken',
+    (name) => {
+      const late = T0 + 10 * DAY;
+      const step = stepOf(mailSent({ ...SITUATIONS[UNASKED], unreachableAt: SOON }, name, late));
+      expect(step.changes[0]).toMatchObject({
+        waivesAt: late + waiverMs,
+        expiresAt: late + waiverMs,
+      });
+      expect(step.changes[0]).not.toHaveProperty('unreachableAt');
+      expect(step.tasks).toContainEqual(
+        expect.objectContaining({ name: 'expire', at: late + waiverMs }),
+      );
+      // And a later one does not begin it anew.
+      const again = written(mailSent(step.changes[0]!, 'mail.reminder.2', late + DAY));
+      expect(again.waivesAt).toBe(late + waiverMs);
+    },
+  );
+
+  test.each(['mail.notice', 'mail.confirm.1'])('%s asks it nothing', (name) => {
+    const told = written(mailSent(SITUATIONS[UNASKED], name, SOON));
+    expect(told).not.toHaveProperty('waivesAt');
   });
 
   test('does not wait for a new mailbox that has not agreed', () => {

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import type { Side } from '../../src/domain/email-change.ts';
 import { expectProblem, quiet } from '../support/wire.ts';
 import { eventually, startWorld, type World } from '../support/world.ts';
-import { recordOf } from '../workers/steps.ts';
 import {
   addPerson,
   ask,
@@ -227,6 +226,12 @@ describe('CONFIRMATION=auto', () => {
   });
 });
 
+/** All that is due is done, or put off again. */
+const nothingDue = (world: World) =>
+  eventually(
+    async () => (await world.redis.zcount(`${world.prefix}:due`, '-inf', world.now())) === 0,
+  );
+
 describe('OLD_MAILBOX_WAIT, for who lost the current mailbox', () => {
   const WAIT = { CONFIRMATION: 'both', OLD_MAILBOX_WAIT: '9d' };
 
@@ -323,35 +328,61 @@ describe('OLD_MAILBOX_WAIT, for who lost the current mailbox', () => {
     expect(world.tenant.patches()).toEqual([]);
   });
 
-  test('a mailbox that no mail has reached is not silent: it is asked again before anything happens', async () => {
+  test.each([
+    ['is full', { code: 552, message: '5.2.2 Mailbox full' }],
+    ['is not there just now', { code: 451, message: 'not now' }],
+  ])(
+    'a mailbox that %s was not asked: the wait runs from the mail that it takes',
+    async (_, action) => {
+      const world = await startWorld({ env: WAIT });
+      world.inbox.fault({ stage: 'rcpt', action, match: /ada@old/ });
+      const asked = await ask(world, addPerson(world, OLD), NEW);
+      await use(world, 'confirm', await linkIn(world, asked, 'confirm', 'confirm'));
+      await eventually(() =>
+        world.logs.some(({ event, task }) => event === 'task.later' && task === 'mail.approve.1'),
+      );
+      world.pass(10 * DAY);
+      await nothingDue(world);
+      const waiting = await view(world, asked);
+      expect(waiting).toMatchObject({ status: 'pending', awaiting: ['current'] });
+      expect(waiting).not.toHaveProperty('waivesAt');
+      expect(world.tenant.patches()).toEqual([]);
+
+      world.inbox.clearFaults();
+      world.pass(HOUR);
+      await mail(world, asked, 'approve');
+      const { waivesAt } = await eventually(async () => {
+        const seen = await view(world, asked);
+        return seen.waivesAt && seen;
+      }, 'the wait to begin');
+      expect(Date.parse(waivesAt)).toBeGreaterThan(world.now() + 8.9 * DAY);
+      await nothingDue(world);
+      world.pass(8 * DAY);
+      await nothingDue(world);
+      expect((await view(world, asked)).status).toBe('pending');
+      world.pass(DAY);
+      await until(world, asked, { status: 'committed' });
+    },
+  );
+
+  test('a mailbox that takes no mail at all never consents: it ends in words, and nothing is written', async () => {
     const world = await startWorld({ env: WAIT });
-    world.inbox.fault({
-      stage: 'rcpt',
-      action: { code: 451, message: 'not now' },
-      match: /ada@old/,
-    });
+    const action = { code: 550, message: '5.1.1 No such user' };
+    world.inbox.fault({ stage: 'rcpt', action, match: /ada@old/ });
     const asked = await ask(world, addPerson(world, OLD), NEW);
     await use(world, 'confirm', await linkIn(world, asked, 'confirm', 'confirm'));
-    // The whole wait passes, and then twice the third that each new question is given.
-    for (const days of [9, 3, 3]) {
-      world.pass(days * DAY);
-      await eventually(
-        async () => Date.parse((await view(world, asked)).waivesAt) > world.now(),
-        'more time to answer',
-      );
+    await until(world, asked, { currentMailbox: 'unreachable' });
+    for (let day = 0; day < 18; day += 3) {
+      expect((await view(world, asked)).status).toBe('pending');
+      world.pass(3 * DAY);
+      await quiet(world);
     }
-    expect((await view(world, asked)).status).toBe('pending');
+    expect(await view(world, asked)).toMatchObject({
+      status: 'expired',
+      currentMailbox: 'unreachable',
+    });
     expect(world.tenant.patches()).toEqual([]);
-
-    world.inbox.clearFaults();
-    world.pass(HOUR);
-    await mail(world, asked, 'approve');
-    await eventually(
-      async () => (await recordOf(world, asked.id)).mails['mail.approve.1'] === 'sent',
-      'the mail to be recorded',
-    );
-    world.pass(3 * DAY);
-    await until(world, asked, { status: 'committed' });
+    expect(mailsOf(world, asked)).toEqual([`confirm → ${NEW}`, `failed → ${NEW}`]);
   });
 
   test('without it, silence never becomes consent', async () => {

@@ -33,7 +33,7 @@ describe('backoff', () => {
   });
 });
 
-test('greylisting is waited out by the minutes that mail servers ask for: 1, 5, 15, then every 30', () => {
+test('greylisting is waited out by the minutes that mail servers ask for: the first within one, then 5, 15, then every 30', () => {
   const minutes = [1, 2, 3, 4, 5, 50].map((attempt) => greylistMs(attempt) / 60_000);
-  expect(minutes).toEqual([1, 5, 15, 30, 30, 30]);
+  expect(minutes).toEqual([0.75, 5, 15, 30, 30, 30]);
 });

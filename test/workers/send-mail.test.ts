@@ -87,7 +87,7 @@ describe('a mail', () => {
 describe('a new address that does not take mail', () => {
   test.each<[string, SmtpFault]>([
     ['no such mailbox', { stage: 'rcpt', action: { code: 550, message: 'No such user' } }],
-    ['a refusal of the message', { stage: 'data', action: { code: 554, message: 'Looks odd' } }],
+    ['said of the message', { stage: 'data', action: { code: 550, message: '5.1.1 Unknown' } }],
   ])('%s: rejected as undeliverable, at once and for good', async (_, fault) => {
     const world = await startWorld();
     world.inbox.fault({ ...fault, match: TO_NEW });
