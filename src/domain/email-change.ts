@@ -296,23 +296,6 @@ export function asked(change: EmailChange, now: number): Step {
     : write(change);
 }
 
-export const CODE_TRIES = 5;
-/** A code is short, so it lives shorter than a link (ASVS 5, 6.6). */
-export const CODE_TTL_MS = 600_000;
-
-/**
- * The user typed the code of the confirmation mail into the signed-in app. Wrong ones are counted
- * in the record, so that parallel guesses are counted one by one; a resend starts over.
- */
-export function tryCode(change: EmailChange, right: boolean, now: number): Verdict {
-  if (change.status !== 'pending' || change.agreed.new !== undefined) return recorded(change);
-  if (isOver(change, now)) return write(close(change, 'expired', now));
-  const tries = change.codeTries ?? 0;
-  const alive = change.mailedAt !== undefined && now < change.mailedAt + CODE_TTL_MS;
-  if (!alive || tries >= CODE_TRIES) return refused({ code: 'invalid-code' });
-  return right ? agree(change, 'new', now) : write({ ...change, codeTries: tries + 1 });
-}
-
 /** Withdrawn before the commit: by the user, the current mailbox, or an operator. Twice is harmless. */
 export function cancel(change: EmailChange, by: CanceledBy, now: number): Verdict {
   if (change.status === 'committed') return refused({ code: 'already-committed' });

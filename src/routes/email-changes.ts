@@ -3,11 +3,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ApiDeps, App } from '../api-deps.ts';
 import { announce } from '../announce.ts';
+import { tryCode } from '../domain/code.ts';
 import {
   cancel,
   request as decideRequest,
   resend,
-  tryCode,
   type EmailChange,
 } from '../domain/email-change.ts';
 import { createChangeId, isConfirmationCode } from '../links.ts';

@@ -1,7 +1,8 @@
 /** Guessing a code: whatever the order in which parallel guesses read, decide and write. */
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { CODE_TRIES, resend, tryCode, type EmailChange } from '../../src/domain/email-change.ts';
+import { CODE_TRIES, tryCode } from '../../src/domain/code.ts';
+import { resend, type EmailChange } from '../../src/domain/email-change.ts';
 import { mailSent } from '../../src/domain/mails.ts';
 import { AFTER_COOLDOWN, SITUATIONS, T0, TIMING, written } from './stories.ts';
 

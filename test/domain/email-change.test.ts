@@ -7,12 +7,11 @@ import {
   settle,
   startWriting,
 } from '../../src/domain/commit.ts';
+import { CODE_TRIES, CODE_TTL_MS, tryCode } from '../../src/domain/code.ts';
 import {
   agree,
   awaiting,
   cancel,
-  CODE_TRIES,
-  CODE_TTL_MS,
   expire,
   isOpen,
   KEEP_CLOSED_MS,
@@ -21,7 +20,6 @@ import {
   requestUndo,
   resend,
   STATUSES,
-  tryCode,
   type CanceledBy,
   type EmailChange,
   type Verdict,

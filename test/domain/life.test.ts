@@ -17,18 +17,17 @@ import {
   settle,
   startWriting,
 } from '../../src/domain/commit.ts';
+import { CODE_TRIES, tryCode } from '../../src/domain/code.ts';
 import {
   agree,
   awaiting,
   cancel,
-  CODE_TRIES,
   expire,
   isOpen,
   keepUntil,
   request,
   requestUndo,
   resend,
-  tryCode,
   undoUnderWay,
   type EmailChange,
   type Side,
