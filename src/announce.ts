@@ -1,4 +1,4 @@
-/** After a write: one log line per transition and refused undo, and the alarm for what became due. */
+/** After a write: one log line per transition and refused undo, and the bell for what became due. */
 import type { Deps } from './deps.ts';
 import { countTransitions } from './metrics.ts';
 import type { Decided } from './store/changes.ts';
@@ -21,5 +21,5 @@ export function announce(deps: Deps, decided: Decided, requestId?: string): void
     deps.log.info({ event: 'email_change.undo_refused', change: change.id, requestId, reason });
   }
   const due = decided.tasks.filter((task) => task.at <= deps.now());
-  if (due.length > 0) deps.alarm.wake(due, requestId);
+  if (due.length > 0) deps.wakeUps.ring(due, requestId);
 }

@@ -62,8 +62,7 @@ const COMMANDS: Record<string, Command> = {
     const parked = await deps.changes.parked();
     const tasks = which === 'all' ? parked : parked.filter((task) => task === which);
     if (tasks.length === 0) return fail('there is no such parked task');
-    for (const task of tasks)
-      print({ task, replayed: await deps.changes.replay(task, deps.now()) });
+    for (const task of tasks) print({ task, replayed: await deps.changes.replay(task) });
     return 0;
   },
   async reseal(deps) {

@@ -4,19 +4,22 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { DestinationStream, Logger } from 'pino';
+import { createClock, type Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import { createReached, type Reached } from './crash-points.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { openAlarm, type Alarm } from './queues.ts';
 import { createSealer, type Sealer } from './seal.ts';
 import { createChangeStore, type ChangeStore } from './store/changes.ts';
+import { keepTime } from './store/keep-time.ts';
 import { checkDurability, openRedis, VolatileRedis, type RedisClient } from './store/redis.ts';
 import { createTransitions, type Transitions } from './store/transitions.ts';
+import { openWakeUps, type WakeUps } from './store/wake-ups.ts';
 
 export type Deps<C extends Config = Config> = {
   config: C;
   log: Logger;
-  /** Epoch milliseconds. */
+  clock: Clock;
+  /** Epoch milliseconds by the deployment's clock. */
   now: () => number;
   random: (bytes: number) => Buffer;
   redis: RedisClient;
@@ -25,19 +28,19 @@ export type Deps<C extends Config = Config> = {
   sealer: Sealer;
   changes: ChangeStore;
   transitions: Transitions;
-  alarm: Alarm;
+  wakeUps: WakeUps;
   reached: Reached;
   metrics: Metrics;
 };
 
-/** What a host may put in place of the process's own: a clock, randomness, measures, a log sink. */
+/** What a host may put in place of the process's own: a test's clock, randomness, measures, a log sink. */
 export type Ambient = Partial<Pick<Deps, 'now' | 'random' | 'metrics'>> & {
   logTo?: DestinationStream;
 };
 
 /** Opens the connections and builds what stands on them. Redis may still be away. */
 export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambient = {}): Deps<C> {
-  const now = ambient.now ?? Date.now;
+  const clock = createClock(ambient.now);
   const random = ambient.random ?? randomBytes;
   const prefix = `readdress:{${config.tenant}}`;
   const redis = openRedis(config, 'commands', log);
@@ -45,11 +48,14 @@ export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambi
   const changes = createChangeStore(redis, sealer, prefix, {
     events: config.webhookUrl !== undefined,
     auditLength: config.auditLength,
+    clock,
   });
+  keepTime(redis, clock, changes.keys.due);
   return {
     config,
     log,
-    now,
+    clock,
+    now: () => clock.now(),
     random,
     redis,
     prefix,
@@ -59,7 +65,7 @@ export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambi
       () => openRedis(config, 'subscriber', log),
       changes.keys.changed,
     ),
-    alarm: openAlarm(redis, prefix, log),
+    wakeUps: openWakeUps(redis, { prefix, tenant: config.tenant, log }),
     reached: createReached(config.crashAt, random),
     metrics: ambient.metrics ?? createMetrics(),
   };
@@ -87,6 +93,6 @@ export async function untilRedisReady({ redis, config }: Deps): Promise<void> {
 
 export async function closeDeps(deps: Deps): Promise<void> {
   await deps.transitions.close();
-  await deps.alarm.close();
+  await deps.wakeUps.close();
   deps.redis.disconnect();
 }

@@ -15,3 +15,7 @@ const GREYLIST_MINUTES = [0.75, 5, 15, 30];
 
 export const greylistMs = (attempts: number): number =>
   (GREYLIST_MINUTES[Math.min(attempts, GREYLIST_MINUTES.length) - 1] ?? 30) * 60_000;
+
+/** For what another build may be able to do: 10 s, 20 s, 40 s … at most 5 minutes. */
+export const unableMs = (before: number): number =>
+  Math.min(10_000 * 2 ** Math.min(before, 16), 300_000);

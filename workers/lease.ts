@@ -13,7 +13,4 @@ export const sharesOf = ({ taskLeaseMs }: Pick<WorkerConfig, 'taskLeaseMs'>) => 
   marginMs: taskLeaseMs * 0.08,
   /** One attempt at a mail: 20 s. */
   mailMs: taskLeaseMs * 0.8,
-  /** BullMQ's own lock on a wake-up, and how often it looks for those of dead workers: 15 s and 5 s. */
-  jobLockMs: taskLeaseMs * 0.6,
-  stalledCheckMs: taskLeaseMs * 0.2,
 });

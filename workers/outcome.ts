@@ -1,4 +1,4 @@
-/** A processor looks at one claimed task and returns a word; `runTask` and `settle.ts` do the rest. */
+/** A processor looks at one claimed task and returns a word; `runTask` and `end-task.ts` do the rest. */
 import type { EmailChange } from '../src/domain/email-change.ts';
 import type { Decided, Rule, RuleAmong } from '../src/store/changes.ts';
 import type { Claim } from '../src/store/outbox.ts';
@@ -12,7 +12,11 @@ export type Outcome =
   | { kind: 'later'; why: string; said?: string; ms?: number; alarm?: boolean; rule?: Rule }
   /** Never, as far as a worker can tell: out of the way, where an operator can replay it. */
   | { kind: 'park'; why: string }
-  /** The tenant wants a pause: all tasks that call it wait, and this attempt does not count. */
+  /** Not by this build: given back for another one, and parked when nobody can. */
+  | { kind: 'unable'; why: string }
+  /** What it was about is no more. */
+  | { kind: 'vanished' }
+  /** The tenant wants a pause: the task's lane waits, and this attempt does not count. */
   | { kind: 'pause'; ms: number; rule?: Rule };
 
 export type Done = Extract<Outcome, { kind: 'done' | 'done-among' }>;

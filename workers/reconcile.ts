@@ -1,33 +1,49 @@
 /**
- * Finds what the queue forgot: rings again for every task whose time has come and that no wake-up
- * seems to have reached. A plain timer in each worker, so that there is no scheduler to lose.
+ * Finds what no bell rang for: what was due only later, what was due when a ring was lost, and what its
+ * worker left behind. A plain timer in each worker, so that there is no scheduler to lose. It files due
+ * tasks into their lanes and wakes the lanes that have some, so that no backlog hides what is younger.
  */
 import { describeError } from '../src/log.ts';
+import type { Lane } from '../src/store/lanes.ts';
 import type { WorkerDeps } from './worker-deps.ts';
 
 const TICK_MS = 1000;
-const BATCH = 1000;
-/** Ringing twice for the same is harmless but not free. */
-const RING_AGAIN_MS = 10_000;
+/** So many at a time, that Redis is never held up. */
+const PAGE = 1000;
+/** Redis' clock may have been set back a little since the last look. */
+const OVERLAP_MS = 2000;
 
-export function startReconciler(deps: WorkerDeps): { stop(): void; sweep(): Promise<void> } {
-  const rung = new Map<string, number>();
+export type Reconciler = { stop(): void; sweep(): Promise<void> };
+
+export function startReconciler(
+  deps: WorkerDeps,
+  wake: (lanes: readonly Lane[]) => void,
+): Reconciler {
+  const { changes, log, redis } = deps;
+  let since = -Infinity;
+  let patrolled = 0;
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
 
   const sweep = async () => {
-    const now = deps.now();
-    for (const [key, at] of rung) if (at <= now - RING_AGAIN_MS) rung.delete(key);
-    const overdue = await deps.changes.due(now, BATCH);
-    const unheard = overdue.filter(({ change, name, at }) => !rung.has(`${change}:${name}:${at}`));
-    for (const { change, name, at } of unheard) rung.set(`${change}:${name}:${at}`, now);
-    if (unheard.length > 0) deps.alarm.wake(unheard);
+    // What has become due since the last look, however much waits before it.
+    const from = since;
+    for (let offset = 0; ; offset += PAGE) {
+      const { now, seen, lanes } = await changes.file(from, offset, PAGE);
+      wake(lanes);
+      if (now < from) since = -Infinity;
+      else if (seen < PAGE) since = now - OVERLAP_MS;
+      if (seen < PAGE) break;
+    }
+    // A page of all the rest: what stands there without a lane came from somebody else.
+    const { seen } = await changes.file(-Infinity, patrolled, PAGE);
+    patrolled = seen < PAGE ? 0 : patrolled + PAGE;
   };
   const tick = async () => {
     try {
-      if (deps.redis.status === 'ready') await sweep();
+      if (redis.status === 'ready') await sweep();
     } catch (error) {
-      deps.log.warn({ event: 'reconcile.failed', ...describeError(error) });
+      log.warn({ event: 'reconcile.failed', ...describeError(error) });
     }
     if (!stopped) timer = setTimeout(() => void tick(), TICK_MS);
   };

@@ -15,7 +15,7 @@ const SCHEDULE_S = [5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200, 8
 export const sendEvent: Processor = async ({ deps, change, name, claim }) => {
   const { config, now } = deps;
   const told = parseEventTask(name);
-  if (!told) return { kind: 'park', why: 'unknown event' };
+  if (!told) return { kind: 'unable', why: 'unknown event' };
   if (config.webhookUrl === undefined) return { kind: 'done', rule: recorded };
   const id = `${change.id}.${name.slice('event.'.length)}`;
   const body = JSON.stringify(eventOf(config, change, told));

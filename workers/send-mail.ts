@@ -27,7 +27,7 @@ import type { Outcome, Processor } from './outcome.ts';
 
 export const sendMail: Processor = async ({ deps, name, claim, hold, reached }) => {
   const task = parseMailTask(name);
-  if (!task) return { kind: 'park', why: 'unknown mail' };
+  if (!task) return { kind: 'unable', why: 'unknown mail' };
   const { template } = task;
   const { now } = deps;
   let tooLate = false;

@@ -1,38 +1,20 @@
-/** The job door: one line per queue, the reconciler, and a clean end. */
-import { UnrecoverableError, Worker } from 'bullmq';
+/** The job door: lanes, the bell, the reconciler, and a clean end. */
 import { weakenings, type WorkerConfig } from '../src/config.ts';
 import { closeDeps, openDeps, untilRedisReady, type Ambient } from '../src/deps.ts';
 import { exitOnVolatileRedis } from '../src/exit.ts';
-import { createLog, describeError } from '../src/log.ts';
-import type { QueueName, WakeUp } from '../src/queues.ts';
+import { createLog } from '../src/log.ts';
 import { openOperatorsPort } from '../src/operators-port.ts';
 import { createReadiness } from '../src/readiness.ts';
-import { openRedis, StoreUnavailable } from '../src/store/redis.ts';
-import { commit } from './commit.ts';
-import { expire } from './expire.ts';
-import { invite } from './invite.ts';
-import { sharesOf } from './lease.ts';
-import type { Processor } from './outcome.ts';
-import { startReconciler } from './reconcile.ts';
-import { revoke } from './revoke.ts';
+import { LANES, laneOf, type Lane } from '../src/store/lanes.ts';
+import { openRedis } from '../src/store/redis.ts';
+import { listen, type Listening } from './bullmq.ts';
+import { openLane, type LaneAtWork } from './lane.ts';
+import { startReconciler, type Reconciler } from './reconcile.ts';
 import { runTask } from './run-task.ts';
-import { sendEvent } from './send-event.ts';
-import { sendMail } from './send-mail.ts';
-import { undo } from './undo.ts';
-import { verify } from './verify.ts';
 import { withOutsideWorld, type WorkerDeps } from './worker-deps.ts';
 
-/** A task's name up to its first dot says who does it. */
-const PROCESSORS = new Map<string, Processor>([
-  ['invite', invite],
-  ['commit', commit],
-  ['undo', undo],
-  ['verify', verify],
-  ['revoke', revoke],
-  ['expire', expire],
-  ['mail', sendMail],
-  ['event', sendEvent],
-]);
+/** How many tasks of a lane one process does side by side. */
+const HANDS = 10;
 
 export type RunningWorkers = {
   url: string;
@@ -48,52 +30,37 @@ export async function startWorkers(
 ): Promise<RunningWorkers> {
   const log = createLog(config, 'workers', ambient.logTo);
   for (const weakening of weakenings(config)) log.warn({ event: 'config.weakened', weakening });
-  const deps = withOutsideWorld(openDeps(config, log, ambient));
+  const lanes = new Map<Lane, LaneAtWork>();
+  const opened = openDeps(config, log, ambient);
+  const deps = withOutsideWorld({
+    ...opened,
+    // What follows from a task here is done here: this process need not ring for itself.
+    wakeUps: {
+      ...opened.wakeUps,
+      ring: (tasks, requestId) => {
+        for (const { change, name } of tasks)
+          lanes.get(laneOf(name))?.wake({ change, ...(requestId ? { requestId } : {}) });
+      },
+    },
+  });
   const readiness = createReadiness(deps.redis);
   const operators = await openOperatorsPort(deps, readiness, config.operators);
   const blocking = openRedis(config, 'blocking', log);
-  const { jobLockMs, stalledCheckMs } = sharesOf(config);
-  let workers: Worker<WakeUp>[] = [];
-  let reconciler: ReturnType<typeof startReconciler> | undefined;
+  let reconciler: Reconciler | undefined;
+  let bell: Listening | undefined;
 
   const start = () => {
-    workers = [
-      open('tenant', { concurrency: 10 }),
-      open('mail', { concurrency: 10 }),
-      open('event', { concurrency: 10 }),
-      open('upkeep', { concurrency: 10 }),
-    ];
-    reconciler = startReconciler(deps);
+    for (const lane of LANES)
+      lanes.set(
+        lane,
+        openLane(deps, lane, HANDS, (due) => runTask(deps, due)),
+      );
+    bell = listen(deps, blocking, (lane, heard) => lanes.get(lane)?.wake(heard));
+    reconciler = startReconciler(deps, (due) => due.forEach((lane) => lanes.get(lane)?.wake()));
     readiness.started();
     log.info({ event: 'workers.started' });
     // Only a hint: a Redis that went away again costs no more than this line.
     deps.standing.warn().catch(() => undefined);
-  };
-  const open = (queue: QueueName, { concurrency }: { concurrency: number }): Worker<WakeUp> => {
-    const worker: Worker<WakeUp> = new Worker(
-      queue,
-      async (job) => {
-        if (!isWakeUp(job.data)) throw new UnrecoverableError('not a wake-up of ours');
-        const processor = PROCESSORS.get(job.data.task.split('.')[0] ?? '');
-        if (!processor || job.data.change === '') return parkUnknown(deps, job.data);
-        await runTask(deps, worker, job, processor);
-      },
-      {
-        connection: blocking,
-        prefix: deps.prefix,
-        concurrency,
-        lockDuration: jobLockMs,
-        stalledInterval: stalledCheckMs,
-        maxStalledCount: 20,
-        runRetryDelay: 1000,
-      },
-    );
-    worker.on('error', (error) => log.warn({ event: 'queue.error', queue, err: error.name }));
-    worker.on('failed', (job, error) => {
-      const level = error instanceof StoreUnavailable ? 'warn' : 'error';
-      log[level]({ event: 'queue.job_failed', queue, job: job?.id, ...describeError(error) });
-    });
-    return worker;
   };
   let closing = false;
   untilRedisReady(deps).then(() => (closing ? undefined : start()), exitOnVolatileRedis(log));
@@ -106,7 +73,8 @@ export async function startWorkers(
       closing = true;
       readiness.drain();
       reconciler?.stop();
-      await closeWorkers(workers, config.shutdownGraceMs / 2);
+      const atWork = [...(bell ? [bell] : []), ...lanes.values()];
+      await within(config.shutdownGraceMs / 2, Promise.all(atWork.map((each) => each.stop())));
       deps.mailer.close();
       blocking.disconnect();
       operators.close();
@@ -116,21 +84,11 @@ export async function startWorkers(
   };
 }
 
-/** Anybody with access to Redis can add a job; what is none of ours is left among the failed ones. */
-const isWakeUp = (data: unknown): data is WakeUp =>
-  typeof data === 'object' &&
-  data !== null &&
-  'change' in data &&
-  typeof data.change === 'string' &&
-  'task' in data &&
-  typeof data.task === 'string';
-
 /**
  * Lets running tasks finish, but not for ever: BullMQ waits for a Redis that is away. A task that is
  * cut off here is taken over by its lease.
  */
-async function closeWorkers(workers: readonly Worker[], patienceMs: number): Promise<void> {
-  const finished = Promise.all(workers.map((worker) => worker.close()));
+async function within(patienceMs: number, finished: Promise<unknown>): Promise<void> {
   // Whoever loses the race may still fail later, with nobody left to care.
   finished.catch(() => undefined);
   let timer: NodeJS.Timeout | undefined;
@@ -139,12 +97,4 @@ async function closeWorkers(workers: readonly Worker[], patienceMs: number): Pro
   });
   await Promise.race([finished, late]);
   clearTimeout(timer);
-}
-
-/** A task from a newer or older version, or from nowhere: out of the way, in sight. */
-async function parkUnknown(deps: WorkerDeps, { change, task, at }: WakeUp): Promise<void> {
-  const claim = await deps.changes.claim({ change, name: task, at }, deps.now(), 1000, 'parked');
-  if (!claim) return;
-  deps.log.error({ event: 'task.parked', change, task, why: 'unknown task' });
-  await deps.changes.park(claim, deps.now());
 }

@@ -83,8 +83,11 @@ export async function writeOnce(
   const { deps, change, claim, reached } = run;
   const { tenantPatienceMs } = deps.config;
   const { callMs, patchMs, marginMs } = sharesOf(deps.config);
-  const sendBefore = claim.until - patchMs - marginMs;
-  const { verdict } = await then.start(sendBefore + tenantPatienceMs);
+  const lease = {
+    leftMs: () => claim.leftMs() - patchMs - marginMs,
+    isHeld: () => deps.changes.isHeld(claim),
+  };
+  const { verdict } = await then.start(deps.now() + lease.leftMs() + tenantPatienceMs);
   if (verdict.kind === 'refused') return notYet;
   // Withdrawn in the last moment: nothing was written, and nothing will be.
   if (verdict.kind === 'recorded') return { kind: 'done', rule: recorded };
@@ -92,11 +95,11 @@ export async function writeOnce(
   try {
     const { connection } = change.account!;
     // Patient, since to give up now would be to have read the account in vain; but a shutdown waits.
-    const maxWaitMs = Math.max(Math.min(sendBefore - deps.now(), 2 * callMs), 0);
+    const maxWaitMs = Math.max(Math.min(lease.leftMs(), 2 * callMs), 0);
     const { verified } = await deps.tenant.writeEmail(
       change.sub,
       { ...wish, connection },
-      { maxWaitMs, sendBefore },
+      { maxWaitMs, lease },
     );
     reached('written');
     return { ...then.settled(run, verified), said: '200' };

@@ -23,11 +23,12 @@ import {
   type Act,
   type Transition,
 } from '../domain/transitions.ts';
+import type { Clock } from '../clock.ts';
 import type { Sealer } from '../seal.ts';
 import { openAudit, sealAudit, type AuditEntry, type Cause } from './audit.ts';
 import { keysOf } from './keys.ts';
-import { createOutbox, type Claim } from './outbox.ts';
-import { readRecord, recordWrite, type Found, type RecordWrite } from './records.ts';
+import { createOutbox, outboxArgs, outboxKeys, type Claim } from './outbox.ts';
+import { openRecord, readRecord, recordWrite, type Found, type RecordWrite } from './records.ts';
 import { createResealer } from './reseal.ts';
 import { answered, lua, StoreUnavailable, type RedisClient } from './redis.ts';
 import { findUser, userWrites, type FoundUser } from './users.ts';
@@ -42,7 +43,7 @@ declare module 'ioredis' {
 export type ClaimEnd =
   | { fate: 'done' }
   | { fate: 'hold' }
-  | { fate: 'later'; at: number; uncounted?: boolean };
+  | { fate: 'later'; ms: number; uncounted?: boolean; notOurs?: boolean };
 
 /** The claim was lost: the lease ran out and somebody else took the task. Nothing was written. */
 export class StaleClaim extends Error {
@@ -86,6 +87,7 @@ export type StoreOptions = {
   events: boolean;
   /** How many lines the audit trail keeps, roughly; 0 = none. */
   auditLength: number;
+  clock: Clock;
 };
 
 export function createChangeStore(
@@ -94,9 +96,10 @@ export function createChangeStore(
   prefix: string,
   options: StoreOptions,
 ) {
-  redis.defineCommand('swap', { lua: lua('swap') });
+  const { clock } = options;
+  redis.defineCommand('swap', { lua: lua('outbox', 'swap') });
   const keys = keysOf(prefix, sealer);
-  const outbox = createOutbox(redis, keys);
+  const outbox = createOutbox(redis, keys, clock);
 
   const findChange = (id: string): Promise<Found<EmailChange> | undefined> =>
     readRecord(redis, sealer, keys.change(id), id);
@@ -128,9 +131,10 @@ export function createChangeStore(
       ...(options.events ? [...transitions.map(eventTask), ...actTasks(acts)] : []),
     ];
     const plan = {
+      now: clock.now(),
       ...(how.claim ? { claim: how.claim } : {}),
       writes,
-      tasks: tasks.map((task) => [String(task.at), `${task.change}:${task.name}`]),
+      tasks: tasks.map((task) => [task.at, `${task.change}:${task.name}`]),
       ...(step.changes.length > 0
         ? { announce: [keys.changed, step.changes.map((change) => change.id).join(' ')] }
         : {}),
@@ -141,13 +145,14 @@ export function createChangeStore(
       auditLength: options.auditLength,
     };
     const names = [
-      keys.due,
-      keys.leases,
+      ...outboxKeys(keys),
       keys.audit,
       ...step.changes.map((change) => keys.change(change.id)),
       ...userKeys,
     ];
-    const result = await answered(redis.swap(names.length, ...names, JSON.stringify(plan)));
+    const result = await answered(
+      redis.swap(names.length, ...names, ...outboxArgs(clock), JSON.stringify(plan)),
+    );
     return { result, transitions, acts, tasks };
   };
 
@@ -190,9 +195,13 @@ export function createChangeStore(
   return {
     keys,
     ...outbox,
-    ...createResealer(redis, sealer, keys, prefix),
+    ...createResealer(redis, sealer, keys, prefix, clock),
 
     findChange,
+
+    /** What a claim read along. @throws {UnreadableRecord} */
+    openChange: (stored: string, id: string): EmailChange =>
+      openRecord<EmailChange>(sealer, stored, id).value,
 
     readUser,
 

@@ -1,5 +1,6 @@
 /** Every key of the store. All of a tenant's share one hash tag, so that all works on Redis Cluster. */
 import type { Sealer } from '../seal.ts';
+import type { Lane } from './lanes.ts';
 
 export type Keys = ReturnType<typeof keysOf>;
 
@@ -8,6 +9,10 @@ export const keysOf = (prefix: string, sealer: Sealer) => ({
   leases: `${prefix}:leases`,
   epoch: `${prefix}:epoch`,
   parked: `${prefix}:parked`,
+  /** Why each of them was parked. */
+  whys: `${prefix}:parked-why`,
+  /** An index of `due`: what of it is due soon and of this lane. */
+  lane: (lane: Lane) => `${prefix}:lane:${lane}`,
   /** The channel that tells which changes moved. */
   changed: `${prefix}:changed`,
   audit: `${prefix}:audit`,

@@ -1,68 +1,116 @@
 /**
- * The outbox: the `due` set of tasks and the leases on them. Tasks come in with the records that they
- * follow from (changes.ts) and leave in the write that records their outcome; here they are found,
- * claimed, and taken out of the way when nobody can do them.
+ * The outbox: the `due` set of tasks, its lanes, and the leases on tasks. Tasks come in with the records
+ * that they follow from (changes.ts) and leave in the write that records their outcome; here they are
+ * claimed, filed into their lanes, and taken out of the way when nobody can do them. Redis tells the
+ * time, inside the scripts.
  */
 import type { Result } from 'ioredis';
+import type { Clock } from '../clock.ts';
 import type { Keys } from './keys.ts';
+import { LANE_OF, LANES, type Lane } from './lanes.ts';
 import { answered, lua, type RedisClient } from './redis.ts';
 
+type Taken = [string, string, number, string, number, number, string | null];
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    claim(keys: number, ...args: string[]): Result<[] | [string, number], Context>;
+    claim(keys: number, ...args: string[]): Result<[0 | 1, ...Taken[]], Context>;
     park(keys: number, ...args: string[]): Result<0 | 1, Context>;
     replay(keys: number, ...args: string[]): Result<0 | 1, Context>;
+    file(keys: number, ...args: string[]): Result<[string, number, ...(0 | 1)[]], Context>;
   }
 }
 
-/** A task and when it is due (epoch ms). What no version of ours wrote has no change, and is all name. */
-export type Due = { change: string; name: string; at: number };
-
-const MEMBER = /^([^:]+):([^:]+)$/;
-const parseMember = (member: string, at: number): Due => {
-  const [, change = '', name = member] = MEMBER.exec(member) ?? [];
-  return { change, name, at };
-};
-const memberOf = ({ change, name }: Due): string => (change === '' ? name : `${change}:${name}`);
-
 /** A lease on a due task. Whoever acts under an old epoch is told `stale` and changes nothing. */
-export type Claim = { task: string; epoch: string; attempts: number; until: number };
+export type Claim = {
+  task: string;
+  epoch: string;
+  attempts: number;
+  /** The end of the lease by Redis' clock: for the scripts alone. */
+  until: number;
+  /** How often in a row a worker gave the task back because it could not do it at all. */
+  unable: number;
+  /** How often in a row a worker took the task and never said how it ended. */
+  deaths: number;
+  /** What is left of the lease by this process's monotonic clock: at most what Redis would say. */
+  leftMs(): number;
+};
 
-export function createOutbox(redis: RedisClient, keys: Keys) {
-  redis.defineCommand('claim', { lua: lua('claim') });
-  redis.defineCommand('park', { lua: lua('park') });
-  redis.defineCommand('replay', { lua: lua('replay') });
+/** A claimed task with its record as it is stored. What no version of ours wrote has no change, and is all name. */
+export type DueTask = { change: string; name: string; claim: Claim; stored: string | undefined };
+
+const MEMBER = /^([\w-]{1,64}):([^:]{1,100})$/;
+
+/** The first places of every script of the outbox. */
+export const outboxKeys = (keys: Keys): string[] => [
+  keys.due,
+  keys.leases,
+  keys.epoch,
+  keys.parked,
+  keys.whys,
+  ...LANES.map(keys.lane),
+];
+const placeOf = (lane: Lane): string => String(6 + LANES.indexOf(lane));
+const LANE_PLACES = JSON.stringify(
+  Object.fromEntries(Object.entries(LANE_OF).map(([kind, lane]) => [kind, Number(placeOf(lane))])),
+);
+export const outboxArgs = (clock: Clock): string[] => [String(clock.shiftMs()), LANE_PLACES];
+
+export function createOutbox(redis: RedisClient, keys: Keys, clock: Clock) {
+  for (const name of ['claim', 'park', 'replay', 'file'])
+    redis.defineCommand(name, { lua: lua('outbox', name) });
+  const places = outboxKeys(keys);
+  const parameters = (...args: string[]) =>
+    [places.length, ...places, ...outboxArgs(clock), ...args] as const;
 
   return {
-    /** `undefined`: done meanwhile, not due yet, or in another worker's hands. */
+    /**
+     * Claims what is due of a lane, `count` tasks at most, and says whether more is. Asking `again`, with
+     * the same holder, finds what was claimed when only the answer was lost.
+     */
     async claim(
-      due: Due,
-      now: number,
+      lane: Lane,
+      count: number,
       leaseMs: number,
       holder: string,
-    ): Promise<Claim | undefined> {
-      const task = memberOf(due);
-      const args = [task, String(now), String(leaseMs), holder];
-      const lease = await answered(redis.claim(3, keys.due, keys.leases, keys.epoch, ...args));
-      if (lease.length === 0) return undefined;
-      return { task, epoch: lease[0], attempts: lease[1], until: now + leaseMs };
+      again: boolean,
+    ): Promise<{ tasks: DueTask[]; more: boolean }> {
+      const askedAt = clock.monotonic();
+      const args = [placeOf(lane), String(count), String(leaseMs), holder, keys.change('')];
+      const [more, ...taken] = await answered(
+        redis.claim(...parameters(...args, again ? 'again' : '')),
+      );
+      const tasks = taken.map(([task, epoch, attempts, until, unable, deaths, stored]) => {
+        const [, change = '', name = task] = MEMBER.exec(task) ?? [];
+        const leftMs = () => askedAt + leaseMs - clock.monotonic();
+        const claim = { task, epoch, attempts, until: Number(until), unable, deaths, leftMs };
+        return { change, name, claim, stored: stored ?? undefined };
+      });
+      return { tasks, more: more === 1 };
+    },
+
+    /** Whether the lease is still ours, by Redis: asked in the last moment before what cannot be taken back. */
+    async isHeld({ task, epoch }: Claim): Promise<boolean> {
+      const lease = await answered(redis.hget(keys.leases, task));
+      return lease?.startsWith(`${epoch} `) ?? false;
     },
 
     /** Takes a task that nobody here can do out of the way, to where an operator sees it. */
-    async park(claim: Claim, now: number): Promise<void> {
-      const args = [claim.task, claim.epoch, String(now)];
-      await answered(redis.park(3, keys.due, keys.leases, keys.parked, ...args));
+    async park({ task, epoch }: Claim, why: string): Promise<void> {
+      await answered(redis.park(...parameters(task, epoch, why)));
     },
 
-    /** The tasks that are due by `now`, oldest first, at most `count`. */
-    async due(now: number, count: number): Promise<Due[]> {
-      const found = await answered(
-        redis.zrangebyscore(keys.due, '-inf', now, 'WITHSCORES', 'LIMIT', 0, count),
-      );
-      const tasks: Due[] = [];
-      for (let i = 0; i < found.length; i += 2)
-        tasks.push(parseMember(found[i]!, Number(found[i + 1])));
-      return tasks;
+    /**
+     * Files tasks that are due and stand in no lane, `count` of those due since `from`, and says in which
+     * lanes something is due.
+     */
+    async file(
+      from: number,
+      offset: number,
+      count: number,
+    ): Promise<{ now: number; seen: number; lanes: Lane[] }> {
+      const args = [from === -Infinity ? '-inf' : String(from), String(offset), String(count)];
+      const [now, seen, ...busy] = await answered(redis.file(...parameters(...args)));
+      return { now: Number(now), seen, lanes: LANES.filter((_, i) => busy[i] === 1) };
     },
 
     /** How many due tasks nobody has taken, for how long the oldest has waited, and how many are parked. */
@@ -81,9 +129,7 @@ export function createOutbox(redis: RedisClient, keys: Keys) {
     parked: (): Promise<string[]> => answered(redis.zrange(keys.parked, '0', '-1')),
 
     /** Puts a parked task back among the due ones. Says whether it was there. */
-    async replay(task: string, now: number): Promise<boolean> {
-      const args = [task, String(now)];
-      return (await answered(redis.replay(2, keys.parked, keys.due, ...args))) === 1;
-    },
+    replay: async (task: string): Promise<boolean> =>
+      (await answered(redis.replay(...parameters(task)))) === 1,
   };
 }

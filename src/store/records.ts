@@ -20,7 +20,11 @@ export async function readRecord<T>(
   place: string,
 ): Promise<Found<T> | undefined> {
   const stored = await answered(redis.get(key));
-  if (stored === null) return undefined;
+  return stored === null ? undefined : openRecord(sealer, stored, place);
+}
+
+/** @throws {UnreadableRecord} */
+export function openRecord<T>(sealer: Sealer, stored: string, place: string): Found<T> {
   const [, version = '', schema = '', sealed = ''] = /^(\d+) (\d+) (\S+)$/.exec(stored) ?? [];
   if (Number(schema) !== SCHEMA) throw new UnreadableRecord(`${place}: schema ${schema || '?'}`);
   try {

@@ -98,9 +98,9 @@ export async function checkDurability(redis: RedisClient): Promise<void> {
   }
 }
 
-/** The script beside its store; ioredis sends it once and calls it by its digest from then on. */
-export const lua = (name: string): string =>
-  readFileSync(new URL(`lua/${name}.lua`, import.meta.url), 'utf8');
+/** The scripts beside their store, as one; ioredis sends it once and calls it by its digest from then on. */
+export const lua = (...names: string[]): string =>
+  names.map((name) => readFileSync(new URL(`lua/${name}.lua`, import.meta.url), 'utf8')).join('\n');
 
 /** A Redis that is away, slow or refusing is one fault; what it means outside is in problems.ts. */
 export async function answered<T>(command: Promise<T>): Promise<T> {

@@ -4,8 +4,10 @@
  * goes on; its life is not prolonged. The audit trail is not rewritten.
  */
 import { Cluster } from 'ioredis';
+import type { Clock } from '../clock.ts';
 import type { Sealer } from '../seal.ts';
 import type { Keys } from './keys.ts';
+import { outboxArgs, outboxKeys } from './outbox.ts';
 import { readRecord, recordWrite, UnreadableRecord, type RecordWrite } from './records.ts';
 import { answered, type RedisClient } from './redis.ts';
 import { userWrites, type StoredUser } from './users.ts';
@@ -18,11 +20,17 @@ const PAGE = 200;
 /** A record that a user keeps busy is read again. */
 const RACES = 50;
 
-export function createResealer(redis: RedisClient, sealer: Sealer, keys: Keys, prefix: string) {
+export function createResealer(
+  redis: RedisClient,
+  sealer: Sealer,
+  keys: Keys,
+  prefix: string,
+  clock: Clock,
+) {
   const swap = async (names: readonly string[], writes: readonly RecordWrite[]): Promise<Fate> => {
     const plan = JSON.stringify({ writes, tasks: [], audit: [], auditLength: 0 });
-    const all = [keys.due, keys.leases, keys.audit, ...names];
-    const result = await answered(redis.swap(all.length, ...all, plan));
+    const all = [...outboxKeys(keys), keys.audit, ...names];
+    const result = await answered(redis.swap(all.length, ...all, ...outboxArgs(clock), plan));
     return result === 'written' ? 'resealed' : 'conflict';
   };
 

@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { readBothConfigs } from '../../src/config.ts';
 import { request } from '../../src/domain/email-change.ts';
 import { createChangeId } from '../../src/links.ts';
+import { createClock } from '../../src/clock.ts';
 import { createSealer } from '../../src/seal.ts';
 import { startApi } from '../../src/start.ts';
 import { createChangeStore } from '../../src/store/changes.ts';
@@ -92,6 +93,7 @@ const storeOf = (world: World, keys: Buffer[]) =>
   createChangeStore(world.redis, createSealer(keys, randomBytes), world.prefix, {
     events: false,
     auditLength: 0,
+    clock: createClock(() => world.now()),
   });
 
 describe('SEALING_KEYS', () => {

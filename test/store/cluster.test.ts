@@ -48,12 +48,12 @@ test('everything that a tenant ever stores lies in one slot, so that no script o
   await untilStatus(world, withdrawn, 'canceled');
   const rejected = await ask(world, { email: 'same@example.com', to: 'same@example.com' });
   await untilStatus(world, rejected, 'rejected');
-  await redis.zadd(`${world.prefix}:due`, 1, `${done.id}:juggle`);
+  await redis.zadd(`${world.prefix}:due`, 1, 'juggle');
   await eventually(async () => (await redis.exists(`${world.prefix}:parked`)) === 1);
 
   const keys = await redis.keys('*');
   expect(keys.length).toBeGreaterThan(20);
-  const kinds = ['change', 'user', 'due', 'leases', 'epoch', 'audit', 'parked', 'budget'];
+  const kinds = ['change', 'user', 'due', 'lane', 'epoch', 'audit', 'parked', 'budget'];
   for (const kind of [
     ...kinds,
     'management-token',

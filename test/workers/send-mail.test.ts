@@ -59,8 +59,8 @@ describe('a mail', () => {
       'mail.changed',
     ];
     const ring = () => {
-      for (let at = 0; at < 20; at += 1)
-        one.deps.alarm.wake(names.map((name) => ({ change: asked.id, name, at })));
+      for (let times = 0; times < 20; times += 1)
+        one.deps.wakeUps.ring(names.map((name) => ({ change: asked.id, name })));
     };
     ring();
     await eventually(() => (ring(), mailsOf(world, asked).length >= 2));

@@ -5,8 +5,11 @@ import type { NewUser } from '../../demo/tenant/users.ts';
 import { readBothConfigs } from '../../src/config.ts';
 import type { EmailChange } from '../../src/domain/email-change.ts';
 import { message, type MessageKey } from '../../src/locales/messages.ts';
+import { createClock } from '../../src/clock.ts';
 import { createSealer } from '../../src/seal.ts';
 import { createChangeStore } from '../../src/store/changes.ts';
+import type { Lane } from '../../src/store/lanes.ts';
+import type { Claim } from '../../src/store/outbox.ts';
 import { startWorkers, type RunningWorkers } from '../../workers/start.ts';
 import { eventually, tokenIn, type LogLine, type World } from '../support/world.ts';
 
@@ -102,7 +105,21 @@ export async function recordOf(world: World, id: string): Promise<EmailChange> {
 
 /** A door of our own to the world's store. */
 export const storeOf = (world: World) =>
-  createChangeStore(world.redis, sealerOf(world), world.prefix, { events: false, auditLength: 0 });
+  createChangeStore(world.redis, sealerOf(world), world.prefix, {
+    events: false,
+    auditLength: 0,
+    clock: createClock(() => world.now()),
+  });
+
+/** Takes the next due task of a lane, as a worker of this name would. */
+export async function claimOne(
+  world: World,
+  lane: Lane,
+  holder: string,
+): Promise<Claim | undefined> {
+  const { tasks } = await storeOf(world).claim(lane, 1, 25_000, holder, false);
+  return tasks[0]?.claim;
+}
 
 export const sealerOf = (world: World) =>
   createSealer(

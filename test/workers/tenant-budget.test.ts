@@ -30,10 +30,10 @@ describe('the budget', () => {
     );
 
   test('is one for all: what one process took the other has not', async () => {
-    const [one, other] = openBudgets(3);
+    const [one, other] = openBudgets(4);
     for (const budget of [one, other, one]) expect(await refusal(budget)).toBeUndefined();
-    expect(await refusal(other)).toBeGreaterThan(250);
-    expect(await refusal(other)).toBeLessThan(350);
+    expect(await refusal(other)).toBeGreaterThan(150);
+    expect(await refusal(other)).toBeLessThan(270);
   });
 
   test('is what the tenant says is left, where that is less', async () => {
@@ -48,7 +48,6 @@ describe('the budget', () => {
 
   test('is never more than AUTH0_RATE, whatever the tenant says is left', async () => {
     const [one, other] = openBudgets(2);
-    await one.take(0);
     await one.take(0);
     for (const text of ['1000', '-5', 'many', '']) {
       await one.learn(200, new Headers({ 'x-ratelimit-remaining': text }));
@@ -69,7 +68,6 @@ describe('the budget', () => {
 
   test('a turn that somebody waits for is void when a 429 comes first', async () => {
     const [one, other] = openBudgets(2);
-    await one.take(0);
     await one.take(0);
     const from = Date.now();
     const patient = one.take(5000).then(() => Date.now() - from);

@@ -15,8 +15,11 @@ import { createManagementTokens, type ManagementToken } from './management-token
 import { createTenantBudget } from './tenant-budget.ts';
 import { createTenantWatch } from './tenant-watch.ts';
 
-/** How long a call may wait for its turn, and until when it may still be sent (epoch ms). */
-type CallOptions = { maxWaitMs: number; sendBefore?: number };
+/** How long a call may wait for its turn, and the lease under which alone it may be sent. */
+type CallOptions = {
+  maxWaitMs: number;
+  lease?: { leftMs(): number; isHeld(): Promise<boolean> };
+};
 
 /** `name` is sent along only when it is to follow the address. */
 export type EmailWrite = {
@@ -51,7 +54,7 @@ const FOR_GOOD = [400, 405, 410, 422];
 const FIELDS = 'user_id,email,email_verified,name,blocked,identities,last_password_reset';
 
 export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
-  const { config, now } = deps;
+  const { config } = deps;
   const tokens = createManagementTokens(deps);
   const budget = createTenantBudget(deps);
   const watch = createTenantWatch(deps);
@@ -69,14 +72,17 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
     }
   };
 
-  const clientFor = (token: ManagementToken, { sendBefore }: CallOptions) =>
+  const clientFor = (token: ManagementToken, { lease }: CallOptions) =>
     new UsersClient({
       baseUrl: `${config.auth0Url}/api/v2`,
       token: token.value,
       maxRetries: 0,
       async fetch(input, init) {
-        // The last look before the bytes leave: a process that was asleep must not write now.
-        if (sendBefore !== undefined && now() >= sendBefore) throw new SentTooLate();
+        // The last look before the bytes leave: Redis says whether the lease is ours, and a process
+        // that was asleep meanwhile must not write now.
+        const mayLeave =
+          !lease || ((await lease.isHeld().catch(() => false)) && lease.leftMs() > 0);
+        if (!mayLeave) throw new SentTooLate();
         const method = init?.method ?? 'GET';
         const timeoutMs = method === 'PATCH' ? patchMs : callMs;
         const response = await timed(method, () => fetchWhole(input, init, timeoutMs));

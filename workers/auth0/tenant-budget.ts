@@ -36,7 +36,8 @@ export function createTenantBudget(deps: Deps<WorkerConfig>): TenantBudget {
   const key = `${prefix}:budget`;
   const rate = [
     String(1000 / (config.callsPerSecond * PRUDENCE)),
-    String(Math.max(1, Math.floor(config.callsPerSecond))),
+    // Less than the tenant's own burst: calls that are held up on their way must not meet it together.
+    String(Math.max(1, Math.floor(config.callsPerSecond) - 1)),
   ];
   const ask = (...args: string[]) => answered(redis.budget(1, key, ...args));
 

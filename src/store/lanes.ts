@@ -1,0 +1,23 @@
+/**
+ * Lanes: the kinds of work that must not wait for one another. Each lane has its own line among the
+ * due tasks and its own hands in every worker.
+ */
+export const LANES = ['write', 'tenant', 'mail', 'event', 'upkeep'] as const;
+export type Lane = (typeof LANES)[number];
+
+/** By a task's name up to its first dot. Whatever is not named here is upkeep. */
+export const LANE_OF: Readonly<Record<string, Lane>> = {
+  // Commits and undos go before everything else that calls the tenant.
+  commit: 'write',
+  undo: 'write',
+  invite: 'tenant',
+  verify: 'tenant',
+  revoke: 'tenant',
+  mail: 'mail',
+  event: 'event',
+};
+
+export function laneOf(task: string): Lane {
+  const kind = task.split('.', 1)[0]!;
+  return Object.hasOwn(LANE_OF, kind) ? LANE_OF[kind]! : 'upkeep';
+}

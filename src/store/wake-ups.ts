@@ -1,0 +1,94 @@
+/**
+ * BullMQ as the bell. A job says that something is due in a lane of a tenant, and nothing more: however
+ * many tasks that is, whoever hears it claims them from the store. So nothing that BullMQ holds or lost
+ * can stop a task; at worst it is found a second later by the reconciler (workers/reconcile.ts).
+ */
+import { Queue } from 'bullmq';
+import type { Logger } from 'pino';
+import { LANES, laneOf, type Lane } from './lanes.ts';
+import type { RedisClient } from './redis.ts';
+
+export const QUEUES = ['tenant', 'mail', 'event', 'upkeep'] as const;
+export type QueueName = (typeof QUEUES)[number];
+
+/** Both lanes that call the tenant hear the same bell. */
+const queueOf = (lane: Lane): QueueName => (lane === 'write' ? 'tenant' : lane);
+export const lanesOf = (queue: QueueName): Lane[] =>
+  LANES.filter((lane) => queueOf(lane) === queue);
+
+/** What a job carries: ids only, since BullMQ keeps job data in clear. */
+export type WakeUp = { tenant: string; requestId?: string; change?: string };
+/** A task whose time has come, as far as the bell is concerned. */
+type Ready = { change: string; name: string };
+
+export type WakeUps = {
+  /** Rings once for each lane of these tasks. Never throws and never waits. */
+  ring(tasks: readonly Ready[], requestId?: string): void;
+  close(): Promise<void>;
+};
+
+const ADD_TIMEOUT_MS = 2000;
+
+export function openWakeUps(
+  redis: RedisClient,
+  { prefix, tenant, log }: { prefix: string; tenant: string; log: Logger },
+): WakeUps {
+  const queues = new Map<QueueName, Queue<WakeUp>>();
+  /** The queues with a ring on its way, and the ring that is to follow it. */
+  const underWay = new Map<QueueName, WakeUp | undefined>();
+
+  // Only once the connection is ready: a BullMQ queue that is built on a dead one hangs for ever.
+  const open = (name: QueueName): Queue<WakeUp> => {
+    const known = queues.get(name);
+    if (known) return known;
+    const queue = new Queue<WakeUp>(name, {
+      connection: redis,
+      prefix,
+      // Nobody reads BullMQ's own events.
+      streams: { events: { maxLen: 10 } },
+    });
+    queue.on('error', (error) => log.debug({ event: 'queue.error', err: error.message }));
+    queues.set(name, queue);
+    return queue;
+  };
+
+  const ring = (name: QueueName, wakeUp: WakeUp): void => {
+    if (redis.status !== 'ready') return;
+    // However many rings come while one is on its way, one more is enough.
+    const busy = underWay.has(name);
+    underWay.set(name, busy ? wakeUp : undefined);
+    if (busy) return;
+    const added = open(name).add('ring', wakeUp, { removeOnComplete: true, removeOnFail: true });
+    void withTimeout(added, ADD_TIMEOUT_MS)
+      .catch((error: Error) =>
+        log.info({ event: 'queue.wake_lost', queue: name, err: error.message }),
+      )
+      .finally(() => {
+        const next = underWay.get(name);
+        underWay.delete(name);
+        if (next) ring(name, next);
+      });
+  };
+
+  return {
+    ring(tasks, requestId) {
+      for (const name of new Set(tasks.map((task) => queueOf(laneOf(task.name)))))
+        ring(name, {
+          tenant,
+          change: tasks[0]!.change,
+          ...(requestId === undefined ? {} : { requestId }),
+        });
+    },
+    async close() {
+      await Promise.all([...queues.values()].map((queue) => queue.close()));
+    },
+  };
+}
+
+async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${ms} ms`)), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,164 @@
+/** What becomes of a claimed task, in writing: as its processor said, or as nobody foresaw. */
+import { announce } from '../src/announce.ts';
+import { describeError } from '../src/log.ts';
+import type { Cause } from '../src/store/audit.ts';
+import { StaleClaim } from '../src/store/changes.ts';
+import type { DueTask } from '../src/store/outbox.ts';
+import { UnreadableRecord } from '../src/store/records.ts';
+import { StoreUnavailable } from '../src/store/redis.ts';
+import { backoffMs, unableMs } from './backoff.ts';
+import type { Outcome } from './outcome.ts';
+import type { WorkerDeps } from './worker-deps.ts';
+
+/** How a run ended, in one word for the log and the measures; and how long its lane is to pause. */
+export type Ending = { word: string; pauseMs?: number };
+
+/** A claimed task, and the request that asked for it where that is known. */
+export type Due = DueTask & { requestId?: string | undefined };
+
+const TURN_MS = 1000;
+/** How long a worker waits for a Redis that went away in the middle of a task. */
+const PATIENCE_MS = 8000;
+const ASK_AGAIN_MS = 300;
+/** A task that fails for no foreseen reason this often is parked where an operator sees it. */
+const MAX_SURPRISES = 20;
+/** Given back so often that for about an hour nobody could do it. */
+const MAX_UNABLE = 16;
+
+/**
+ * Redis may be back in a moment, and what was lost may be its answer alone. Asking again is safe, since
+ * a claim knows its holder and a write its epoch, and far better than to wait for the lease to end.
+ */
+export async function patiently<T>(
+  { clock }: Pick<WorkerDeps, 'clock'>,
+  ask: (again: boolean) => Promise<T>,
+): Promise<T> {
+  for (const deadline = clock.monotonic() + PATIENCE_MS, asked = { before: false }; ;) {
+    try {
+      return await ask(asked.before);
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable) || clock.monotonic() >= deadline) throw error;
+      asked.before = true;
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+    }
+  }
+}
+
+/** Writes what the processor said. @throws {StaleClaim} @throws {StoreUnavailable} */
+export async function endTask(deps: WorkerDeps, due: Due, outcome: Outcome): Promise<Ending> {
+  const { changes, log } = deps;
+  const { claim } = due;
+  const line = lineOf(due);
+  switch (outcome.kind) {
+    case 'done':
+    case 'done-among':
+      return done(deps, due, outcome);
+    case 'vanished':
+      await changes.release({ ...claim, fate: 'done' });
+      log.info({ event: 'task.done', ...line, outcome: 'vanished' });
+      return { word: 'vanished' };
+    case 'park':
+      return park(deps, due, { why: outcome.why });
+    case 'unable':
+      return giveBack(deps, due, { why: outcome.why });
+    case 'later':
+    case 'pause': {
+      const uncounted = outcome.kind === 'pause';
+      const ms = outcome.ms ?? backoffMs(claim.attempts, deps.random);
+      const end = { ...claim, fate: 'later' as const, ms, uncounted };
+      if (outcome.rule) await changes.decide(due.change, outcome.rule, { claim: end });
+      else await changes.release(end);
+      if (outcome.kind === 'pause') {
+        log.info({ event: 'task.done', ...line, outcome: 'pause' });
+        return { word: 'pause', pauseMs: ms };
+      }
+      const { why, said, alarm } = outcome;
+      log[alarm ? 'error' : 'info']({ event: 'task.later', ...line, why, said });
+      return { word: 'later' };
+    }
+  }
+}
+
+async function done(
+  deps: WorkerDeps,
+  due: Due,
+  outcome: Extract<Outcome, { kind: 'done' | 'done-among' }>,
+): Promise<Ending> {
+  const { changes, log } = deps;
+  const { claim, change: id } = due;
+  const how = { claim: { ...claim, fate: 'done' as const }, cause: causeOf(outcome) };
+  const decided =
+    outcome.kind === 'done'
+      ? await changes.decide(id, outcome.rule, how)
+      : await changes.decideAmong(id, outcome.rule, how);
+  // Another change of this user has its turn: look again shortly.
+  if (decided?.verdict.kind === 'refused')
+    await changes.release({ ...claim, fate: 'later', ms: TURN_MS });
+  else if (decided) announce(deps, decided, due.requestId);
+  log.info({ event: 'task.done', ...lineOf(due), outcome: 'done' });
+  return { word: 'done' };
+}
+
+/**
+ * Not a task of ours, or not a record of ours: another build, or one with other keys, may know it. So
+ * it is given back for ever longer, in sight, and parked only when nobody could do it for an hour.
+ */
+async function giveBack(deps: WorkerDeps, due: Due, why: object): Promise<Ending> {
+  const { claim } = due;
+  if (claim.unable >= MAX_UNABLE) return park(deps, due, why, UNABLE);
+  const ms = unableMs(claim.unable);
+  await deps.changes.release({ ...claim, fate: 'later', ms, uncounted: true, notOurs: true });
+  deps.log.error({ event: 'task.given_back', ...lineOf(due), ...why, againInMs: ms });
+  return { word: 'unable' };
+}
+
+/** What is written beside a task that nobody could do: a worker that can do it takes it out again. */
+const UNABLE = 'unable';
+
+async function park(
+  deps: WorkerDeps,
+  due: Due,
+  why: object & { why?: string },
+  reason = why.why ?? 'failed',
+): Promise<Ending> {
+  await deps.changes.park(due.claim, reason);
+  deps.log.error({ event: 'task.parked', ...lineOf(due), ...why });
+  return { word: 'parked' };
+}
+
+/** What no processor foresaw. The lease is given back, or simply runs out when Redis stays away. */
+export async function endFailure(deps: WorkerDeps, due: Due, error: unknown): Promise<Ending> {
+  const { changes, log } = deps;
+  const { claim } = due;
+  const line = { ...lineOf(due), ...describeError(error) };
+  if (error instanceof StaleClaim) {
+    log.warn({ event: 'task.stale', ...lineOf(due) });
+    return { word: 'stale' };
+  }
+  if (error instanceof StoreUnavailable) {
+    log.warn({ event: 'task.store_unavailable', ...line });
+    const again = { ...claim, fate: 'later' as const, ms: TURN_MS, uncounted: true };
+    await patiently(deps, () => changes.release(again));
+    return { word: 'store-unavailable' };
+  }
+  if (error instanceof UnreadableRecord) return giveBack(deps, due, describeError(error));
+  if (claim.attempts >= MAX_SURPRISES) return park(deps, due, describeError(error));
+  log.error({ event: 'task.failed', ...line });
+  const ms = backoffMs(claim.attempts, deps.random);
+  await changes.release({ ...claim, fate: 'later', ms });
+  return { word: 'failed' };
+}
+
+/** Names come from Redis, where anybody may have put one of any length. */
+const lineOf = ({ change, name, claim, requestId }: Due) => ({
+  change,
+  task: name.slice(0, 100),
+  attempt: claim.attempts,
+  requestId,
+});
+
+/** For the audit trail: what Auth0 said, where it decided. */
+const causeOf = ({ said }: { said?: string }): Cause => ({
+  actor: 'worker',
+  ...(said === undefined ? {} : { said }),
+});
