@@ -52,6 +52,7 @@ const shared = z.object({
   CONFIRMATION: z.enum(['new', 'both', 'auto'], 'write new, both or auto').default('new'),
   LINK_TTL: duration('1s', '24h').prefault('1h'),
   UNDO_WINDOW: duration('1s', '30d').prefault('7d'),
+  LIMIT_COMMITTED: limit.prefault('5/7d'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   ALLOW_VOLATILE_REDIS: flag.prefault('0'),
   WEBHOOK_URL: url.optional(),
@@ -171,6 +172,7 @@ const sharedConfig = (s: Shared) => {
     confirmation: s.CONFIRMATION,
     linkTtlMs: s.LINK_TTL,
     undoWindowMs: s.UNDO_WINDOW,
+    limitCommitted: s.LIMIT_COMMITTED,
     logLevel: s.LOG_LEVEL,
     allowVolatileRedis: s.ALLOW_VOLATILE_REDIS,
     /** Whether anybody is to be told of transitions; only workers hold the secrets to do it. */
@@ -330,6 +332,9 @@ export function weakenings(config: Config & Partial<ApiConfig> & Partial<WorkerC
     config.linkStyle === 'query' && 'LINK_STYLE=query: link tokens reach servers, proxies and logs',
     config.publicUrl.startsWith('http:') && 'PUBLIC_URL is plain http: for this machine only',
     config.auth0Url.startsWith('http:') && 'AUTH0_BASE_URL is plain http: for this machine only',
+    config.undoLockMs !== undefined &&
+      config.passwordResetUrl === undefined &&
+      'PASSWORD_RESET_URL is not set: after an undo the owner is not told where to set a new password',
     config.maxAuthAgeS === 0 && 'MAX_AUTH_AGE=0: a stolen session is enough to ask for a change',
     config.tenantPatienceMs !== undefined &&
       config.tenantPatienceMs < 25_000 &&

@@ -433,7 +433,8 @@ describe('values', () => {
 });
 
 test('what is weakened on purpose is said at start, one sentence each', () => {
-  const { api, workers } = readBothConfigs(BOTH);
+  const reset = { PASSWORD_RESET_URL: 'https://app.example/reset' };
+  const { api, workers } = readBothConfigs({ ...BOTH, ...reset });
   expect([...weakenings(api), ...weakenings(workers)]).toEqual([]);
   const weak = readBothConfigs({
     ...BOTH,
@@ -444,6 +445,7 @@ test('what is weakened on purpose is said at start, one sentence each', () => {
     MAX_AUTH_AGE: '0',
     ALLOW_INSECURE_SMTP: '1',
     CRASH_AT: 'commit.marked:2, mail.sent',
+    TENANT_PATIENCE: '5s',
   });
   const said = new Set([...weakenings(weak.api), ...weakenings(weak.workers)]);
   for (const name of [
@@ -454,12 +456,14 @@ test('what is weakened on purpose is said at start, one sentence each', () => {
     'MAX_AUTH_AGE',
     'SMTP',
     'CRASH_AT',
+    'TENANT_PATIENCE',
+    'PASSWORD_RESET_URL',
   ])
     expect(
       [...said].filter((sentence) => sentence.startsWith(name)),
       name,
     ).toHaveLength(1);
-  expect(said.size).toBe(7);
+  expect(said.size).toBe(9);
 });
 
 test('a crash point that does not exist is a fault of the settings', () => {

@@ -39,18 +39,18 @@ async function attempt(run: TaskRun, overdue: boolean): Promise<Outcome> {
 }
 
 function settled({ deps, change }: TaskRun, verified: boolean): Done {
-  const { undoWindowMs, revoke } = deps.config;
+  const { undoWindowMs, revoke, limitCommitted } = deps.config;
+  const aftermath = {
+    undoWindowMs,
+    revoke: revoke !== 'none',
+    limitWindowMs: limitCommitted.windowMs,
+    unverified: !verified,
+  };
   // The address is there, and the record says so; `verify.ts` asks for the rest.
   if (!verified) deps.log.warn({ event: 'commit.unverified', change: change.id });
   return {
     kind: 'done-among',
-    rule: (latest, user) =>
-      settle(
-        latest,
-        user,
-        { undoWindowMs, revoke: revoke !== 'none', unverified: !verified },
-        deps.now(),
-      ),
+    rule: (latest, user) => settle(latest, user, aftermath, deps.now()),
   };
 }
 

@@ -2,7 +2,9 @@
 import { commit } from './commit.ts';
 import { expire } from './expire.ts';
 import { invite } from './invite.ts';
+import { keep } from './keep.ts';
 import type { Processor } from './outcome.ts';
+import { replacePassword } from './password.ts';
 import { revoke } from './revoke.ts';
 import { sendEvent } from './send-event.ts';
 import { sendMail } from './send-mail.ts';
@@ -14,6 +16,8 @@ const BY_NAME = new Map<string, Processor>([
   ['commit', commit],
   ['undo', undo],
   ['verify', verify],
+  ['password', replacePassword],
+  ['keep', keep],
   ['revoke', revoke],
   ['revoke.undo', revoke],
   ['expire', expire],

@@ -17,7 +17,8 @@ import {
 } from '../src/domain/mails.ts';
 import { confirmationCode, linkToken, linkUrl } from '../src/links.ts';
 import { matchLocale } from '../src/locales/messages.ts';
-import { renderMail, type Ending, type MailFacts } from '../src/mail/render.ts';
+import type { Ending, MailFacts } from '../src/mail/content.ts';
+import { renderMail } from '../src/mail/render.ts';
 import type { Rule } from '../src/store/changes.ts';
 import type { WorkerConfig } from '../src/config.ts';
 import { greylistMs } from './backoff.ts';
@@ -132,10 +133,14 @@ function compose(
     ...(change.undo ? { undoUntil: change.undo.until } : {}),
     ...(reason ? { reason } : {}),
     ...endingOf(change),
+    ...passwordOf(change),
     ...(config.passwordResetUrl ? { passwordResetUrl: config.passwordResetUrl } : {}),
   };
   return { to, id: `${change.id}.${name}`, locale, ...renderMail(template, locale, facts) };
 }
+
+const passwordOf = ({ password }: EmailChange): Pick<MailFacts, 'password'> =>
+  password === undefined || password.state === 'pending' ? {} : { password: password.state };
 
 function endingOf({ status, canceledBy = 'user' }: EmailChange): { ending?: Ending } {
   if (status === 'canceled') return { ending: `canceled.${canceledBy}` };

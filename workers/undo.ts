@@ -19,7 +19,8 @@ async function attempt(run: TaskRun): Promise<Outcome> {
   const { user, still } = await readAccount(run);
   const followers = await deps.changes.readFollowers(change);
   const decision = decideUndo(change, followers, user);
-  if (decision.kind === 'settled') return settled(run, !decision.unverified);
+  const passwordSetAt = user?.passwordResetAt ?? 0;
+  if (decision.kind === 'settled') return settled(run, passwordSetAt, !decision.unverified);
   if (still) return still;
   // What looks like a drift may be a newer change of ours that is written and not yet settled.
   if (decision.kind === 'refuse' && followers.some((follower) => follower.writing)) return notYet;
@@ -30,20 +31,20 @@ async function attempt(run: TaskRun): Promise<Outcome> {
       run.holdAmong((latest, others, followers) =>
         startUndoing(latest, followers, others, landsBy, deps.now()),
       ),
-    settled: (_, verified) => settled(run, verified || !emailVerified),
+    settled: (_, verified) => settled(run, passwordSetAt, verified || !emailVerified),
     refused: (reason) => refused(run, reason),
   });
 }
 
 /** `whole`: as verified as it was. */
-const settled = ({ deps }: TaskRun, whole: boolean): Done => ({
+const settled = ({ deps }: TaskRun, passwordSetAt: number, whole: boolean): Done => ({
   kind: 'done-among',
   rule: (change, user, followers) =>
     settleUndo(
       change,
       followers,
       user,
-      { lockMs: deps.config.undoLockMs, unverified: !whole },
+      { lockMs: deps.config.undoLockMs, passwordSetAt, unverified: !whole },
       deps.now(),
     ),
 });

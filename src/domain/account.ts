@@ -32,6 +32,8 @@ export type TenantUser = {
   name?: string;
   blocked: boolean;
   passwordResetAt: number;
+  /** How far the tenant's clock is ahead of ours (ms), as far as its answer showed. */
+  aheadMs?: number;
   identities: readonly {
     provider: string;
     connection: string;

@@ -63,7 +63,8 @@ function takeSnapshot(
   if (!primary || primary.provider !== provider || primary.isSocial) return 'unsupported-identity';
   if (sameAddress(user.email, change.email)) return 'same-email';
   // The invitation may run long after the request, when the tenant was away.
-  if (user.passwordResetAt > change.requestedAt) return 'credentials-changed';
+  const resetAt = user.passwordResetAt - (user.aheadMs ?? 0);
+  if (resetAt > change.requestedAt + CLOCKS_MS) return 'credentials-changed';
   return {
     ...(user.email === undefined ? {} : { email: user.email }),
     ...(user.name === undefined ? {} : { name: user.name }),
@@ -73,6 +74,9 @@ function takeSnapshot(
     passwordResetAt: user.passwordResetAt,
   };
 }
+
+/** What two clocks may still differ by, one of which was read in whole seconds. */
+const CLOCKS_MS = 2000;
 
 export type CommitDecision =
   | { kind: 'patch' }
@@ -128,36 +132,75 @@ export function inDoubt(change: EmailChange, patienceMs: number, now: number): S
 export const mayStillLand = ({ writing, landsBy = Infinity }: EmailChange, readAt: number) =>
   writing === true && readAt < landsBy;
 
-/** Undos chain over at most this many changes of one user. */
-const MAX_CHAIN = 50;
+/** What the settings say of what follows a commit. */
+export type Aftermath = {
+  undoWindowMs: number;
+  revoke: boolean;
+  /** For how long a committed change counts towards LIMIT_COMMITTED. */
+  limitWindowMs: number;
+  unverified?: boolean;
+};
 
 /** The tenant has the new address. The previous mailbox keeps the right to undo for a while. */
 export function settle(
   change: EmailChange,
   user: UserChanges,
-  after: { undoWindowMs: number; revoke: boolean; unverified?: boolean },
+  after: Aftermath,
   now: number,
 ): Step | Recorded {
   if (change.status !== 'confirmed') return recorded(change);
-  const undoable = hasStanding(change.account);
+  const told = hasStanding(change.account);
+  // Nothing to put back, nobody to ask for it, or a mailbox that approved this very change.
+  const undoUntil = told && change.agreed.current === undefined ? now + after.undoWindowMs : 0;
+  const chain = withCommitted(user, change.id, { at: now, undoUntil }, after.limitWindowMs);
+  const chainUntil = Math.max(...Object.values(chain.written).map((each) => each.undoUntil));
   const committed: EmailChange = {
     ...close(change, 'committed', now),
     committedAt: now,
-    // Without a previous address there is nothing to put back, and nobody to ask for it.
-    ...(undoable ? { undo: { until: now + after.undoWindowMs } } : {}),
+    ...(undoUntil > 0 ? { undo: { until: undoUntil } } : {}),
+    ...(chainUntil > undoUntil ? { chainUntil } : {}),
     ...(after.revoke ? { revocation: 'pending' } : {}),
   };
   return {
     kind: 'write',
     changes: [committed],
-    user: { ...user, committed: [...user.committed.slice(1 - MAX_CHAIN), change.id] },
+    user: { ...user, ...chain },
     tasks: [
       taskOf(change, 'mail.done', now),
-      ...(undoable ? [taskOf(change, 'mail.changed', now)] : []),
+      ...(told ? [taskOf(change, undoUntil > 0 ? 'mail.changed' : 'mail.approved', now)] : []),
       ...(after.revoke ? [taskOf(change, 'revoke', now)] : []),
       ...(after.unverified ? [taskOf(change, 'verify', now)] : []),
     ],
   };
+}
+
+/**
+ * The longest UNDO_WINDOW: for what an older version committed without a note of its own; and an undo
+ * that was asked for in time may still be waiting for the tenant.
+ */
+const LONGEST_UNDO_MS = 30 * 24 * 3_600_000;
+
+/**
+ * The user's committed changes with one more. An undo ends at its address only if it knows of all that
+ * was committed since: so the oldest go only when nobody may undo them any more, and none counts for
+ * the limit.
+ */
+function withCommitted(
+  { committed, written = {} }: UserChanges,
+  id: string,
+  entry: { at: number; undoUntil: number },
+  limitWindowMs: number,
+) {
+  const { at: now } = entry;
+  const noteOf = (one: string) =>
+    one === id ? entry : (written[one] ?? { at: now, undoUntil: now + LONGEST_UNDO_MS });
+  const isNeeded = (one: string) => {
+    const { at, undoUntil } = noteOf(one);
+    return (undoUntil > 0 && undoUntil + LONGEST_UNDO_MS > now) || at + limitWindowMs > now;
+  };
+  const all = [...committed, id];
+  const kept = all.slice(all.findIndex(isNeeded));
+  return { committed: kept, written: Object.fromEntries(kept.map((one) => [one, noteOf(one)])) };
 }
 
 /** It can not be. Who is told so: endings.ts. */

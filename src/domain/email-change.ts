@@ -5,6 +5,7 @@
  * loses a race simply reads again and decides again.
  */
 import { sameAddress, type Account } from './account.ts';
+import { limitReached, type CommittedLimit } from './limit-committed.ts';
 
 export const STATUSES = [
   'pending',
@@ -102,12 +103,20 @@ export type EmailChange = {
   committedAt?: number;
   closedAt?: number;
   undo?: { until: number; requestedAt?: number; refused?: Reason; refusedAt?: number };
+  /** The owner asked to end the undo right: when, when it ends, or that nobody could be told. */
+  keep?: { askedAt: number; endsAt?: number; refusedAt?: number };
+  /** After an undo: what became of a password that was set since the commit, and when it was set. */
+  password?: { state: 'pending' | 'replaced' | 'failed'; setAt: number };
+  /** Until when an earlier change of this user may be undone: that undo has to know of this one. */
+  chainUntil?: number;
 };
 
 /** What one user has going: the newest change, the committed ones that can still be undone (oldest first). */
 export type UserChanges = {
   latest?: string;
   committed: readonly string[];
+  /** When each of them was committed, and until when it may be undone (epoch ms; 0 = never). */
+  written?: Readonly<Record<string, { at: number; undoUntil: number }>>;
   /** The change whose previous address is being put back: until it is settled nothing else moves. */
   undoing?: string;
   lockedUntil?: number;
@@ -169,7 +178,11 @@ export function withoutWriting(change: EmailChange): EmailChange {
 type Wish = Pick<EmailChange, 'email' | 'locale' | 'timeZone' | 'returnTo'>;
 type Terms = Pick<EmailChange, 'id' | 'sub' | 'secret' | 'requires' | 'muted' | 'waiverMs'>;
 export type Request = Wish & Terms;
-export type Timing = { linkTtlMs: number; resendAfterMs: number };
+export type Timing = {
+  linkTtlMs: number;
+  resendAfterMs: number;
+  committed?: CommittedLimit;
+};
 
 /**
  * A user asks for an address. The newest request wins: an open change to another address is
@@ -194,6 +207,8 @@ export function request(
     return now < pending.resendAfter
       ? recorded(pending)
       : invitedAgain(pending, asked.muted, timing, now);
+  const retryAt = timing.committed && limitReached(user, timing.committed, now);
+  if (retryAt !== undefined) return refused({ code: 'too-many-requests', retryAt });
 
   const change: EmailChange = {
     ...asked,
@@ -335,17 +350,4 @@ export function requestUndo(change: EmailChange, now: number): Verdict {
     { ...change, undo: { ...change.undo, requestedAt: now } },
     taskOf(change, 'undo', now),
   );
-}
-
-/** How long a closed change still answers for itself, in ms: links and status say what became of it. */
-export const KEEP_CLOSED_MS = 7 * 24 * 3_600_000;
-
-/**
- * When the record may vanish, in epoch ms, or `undefined` for never: a confirmed change and an undo
- * under way stay until they are settled, whatever happens to Auth0 or the workers.
- */
-export function keepUntil(change: EmailChange): number | undefined {
-  if (change.status === 'confirmed' || undoUnderWay(change)) return undefined;
-  if (change.status === 'pending') return change.expiresAt + KEEP_CLOSED_MS;
-  return Math.max(change.closedAt ?? 0, change.undo?.until ?? 0) + KEEP_CLOSED_MS;
 }

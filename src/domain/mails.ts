@@ -4,11 +4,12 @@
  * the same Message-ID. The mail with the undo link alone, its reader's only remedy, may go a third time.
  */
 import { reject } from './commit.ts';
+import { KEEP_CLOSED_MS } from './retention.ts';
+import { isKeeping, keepRefused, keepTold } from './keep.ts';
 import { tellsCurrent, tellsNew, undoWasRefused } from './endings.ts';
 import {
   asked,
   isOpen,
-  KEEP_CLOSED_MS,
   recorded,
   write,
   type EmailChange,
@@ -39,6 +40,10 @@ export const MAILS = {
   },
   done: { to: 'new', links: [], wanted: (change) => change.status === 'committed' },
   changed: { to: 'current', links: ['undo'], wanted: (change) => change.status === 'committed' },
+  // To a mailbox that approved this very change, and so has nothing to undo.
+  approved: { to: 'current', links: [], wanted: (change) => change.status === 'committed' },
+  keep: { to: 'current', links: ['undo'], wanted: isKeeping },
+  keeping: { to: 'new', links: [], wanted: isKeeping },
   failed: { to: 'new', links: [], wanted: tellsNew },
   stopped: { to: 'current', links: [], wanted: tellsCurrent },
   refused: { to: 'current', links: [], wanted: undoWasRefused },
@@ -77,13 +82,16 @@ function nextMark(change: EmailChange, name: string): MailState | undefined {
   const state = change.mails[name];
   if (state === undefined) return 'sending';
   if (state === 'sending') return 'doubt';
-  return state === 'doubt' && name === 'mail.changed' ? 'last-doubt' : undefined;
+  return state === 'doubt' && (name === 'mail.changed' || name === 'mail.keep')
+    ? 'last-doubt'
+    : undefined;
 }
 
 /** The server took the mail. A muted mail is recorded like a sent one, so that nobody can tell. */
 export function mailSent(change: EmailChange, name: string, now: number): Step {
   const task = parseMailTask(name)!;
   const sent = withMail(change, name, 'sent');
+  if (task.template === 'keep') return keepTold(sent, now);
   if (MAILS[task.template].to === 'current') {
     const { unreachableAt: _, ...reached } = sent;
     return ASKS.includes(task.template) ? asked(reached, now) : write(reached);
@@ -115,15 +123,16 @@ export function mailRefused(change: EmailChange, name: string, now: number): Ste
 
 /** Nobody took it while it was of use. Whose fault that is nobody knows, but who was not told is known. */
 export function mailGivenUp(change: EmailChange, name: string, now: number): Step {
-  const failed = withMail(change, name, 'failed');
-  const { to } = MAILS[parseMailTask(name)!.template];
-  return write(to === 'current' ? { ...failed, unreachableAt: now } : failed);
+  const { template } = parseMailTask(name)!;
+  const marked = withMail(change, name, 'failed');
+  const failed = template === 'keep' ? keepRefused(marked, now) : marked;
+  return write(MAILS[template].to === 'current' ? { ...failed, unreachableAt: now } : failed);
 }
 
 /** Until when a mail is of use to its reader (epoch ms). */
 export function usefulUntil(change: EmailChange, template: Template): number {
   const { status, expiresAt, undo, closedAt, committedAt, requestedAt } = change;
-  if (template === 'changed') return undo?.until ?? 0;
+  if (template === 'changed' || template === 'keep') return undo?.until ?? 0;
   if (status === 'pending') return expiresAt;
   return (closedAt ?? committedAt ?? requestedAt) + KEEP_CLOSED_MS;
 }

@@ -17,6 +17,7 @@ import {
   type Reason,
   type Recorded,
   type Step,
+  type Task,
   type UserChanges,
   type Verdict,
 } from './email-change.ts';
@@ -84,40 +85,76 @@ const endOpen = (followers: readonly EmailChange[], now: number): EmailChange[] 
     .filter(isOpen)
     .map((follower) => ({ ...close(follower, 'canceled', now), canceledBy: 'undo' as const }));
 
+/** `passwordSetAt`: when the account's password was last set, by the tenant's clock (epoch ms). */
+export type AfterUndo = { lockMs: number; passwordSetAt: number; unverified?: boolean };
+
 /** The previous address is back: this change and all that followed it are over. */
 export function settleUndo(
   change: EmailChange,
   followers: readonly EmailChange[],
   user: UserChanges,
-  after: { lockMs: number; unverified?: boolean },
+  after: AfterUndo,
   now: number,
 ): Verdict {
   if (!undoUnderWay(change)) return recorded(change);
   // Also when the address was back already, and nothing had to be written.
   if (!hasTurn(change, followers, user)) return refused({ code: 'commit-in-progress' });
+  // Set since the commit, and so by whoever held the account: it opens the account no more.
+  const { passwordSetAt } = after;
+  const isForeign = passwordSetAt > (change.account?.passwordResetAt ?? Infinity);
   const over = [change, ...followers.filter((follower) => follower.status === 'committed')];
   return {
     kind: 'write',
     changes: [
-      { ...close(change, 'undone', now), revocation: 'pending' },
+      {
+        ...close(change, 'undone', now),
+        revocation: 'pending',
+        ...(isForeign ? { password: { state: 'pending', setAt: passwordSetAt } } : {}),
+      },
       ...over.slice(1).map((each) => sweptAlong(close(each, 'undone', now))),
       ...endOpen(followers, now),
     ],
     user: {
-      ...free(user, change),
-      committed: user.committed.filter((id) => !over.some((each) => each.id === id)),
+      ...withoutCommitted(free(user, change), over),
       lockedUntil: now + after.lockMs,
     },
     tasks: [
-      taskOf(change, 'mail.restored', now),
       ...(after.unverified ? [taskOf(change, 'verify', now)] : []),
-      // Whoever took the account may still be signed in.
-      taskOf(change, 'revoke.undo', now),
+      ...(isForeign ? [taskOf(change, 'password', now)] : lastSteps(change, now)),
       // Every mailbox whose address is gone is told, the latest above all.
       ...over
         .filter((each) => !sameAddress(each.email, change.account?.email))
         .map((each) => taskOf(each, 'mail.undone', now)),
     ],
+  };
+}
+
+/** Whoever took the account may still be signed in; then its owner is told. */
+const lastSteps = (change: EmailChange, now: number): Task[] => [
+  taskOf(change, 'revoke.undo', now),
+  taskOf(change, 'mail.restored', now),
+];
+
+/** What became of the foreign password. Whatever it is, the rest goes on, and the owner is told. */
+export function passwordEnded(
+  change: EmailChange,
+  state: 'replaced' | 'failed',
+  now: number,
+): Step | Recorded {
+  if (change.password?.state !== 'pending') return recorded(change);
+  const password = { ...change.password, state };
+  return write({ ...change, password }, ...lastSteps(change, now));
+}
+
+function withoutCommitted(user: UserChanges, over: readonly EmailChange[]): UserChanges {
+  const isLeft = (id: string) => !over.some((each) => each.id === id);
+  const { committed, written } = user;
+  return {
+    ...user,
+    committed: committed.filter(isLeft),
+    ...(written && {
+      written: Object.fromEntries(Object.entries(written).filter(([id]) => isLeft(id))),
+    }),
   };
 }
 

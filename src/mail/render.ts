@@ -1,12 +1,12 @@
 /**
- * The mails. What each one says is data (CONTENT); how a mail looks is one HTML layout and one text
+ * The mails. What each one says is data (content.ts); how a mail looks is one HTML layout and one text
  * layout, which print the same parts in the same order. HTML is written for clients that drop
  * `<style>`, have no dark-mode query and rewrite colours (docs: caniemail.com): styles are inline,
  * and text keeps the reader's own colours.
  */
 import { readFileSync } from 'node:fs';
 import { Liquid } from 'liquidjs';
-import type { CanceledBy, Purpose, Reason } from '../domain/email-change.ts';
+import type { Purpose } from '../domain/email-change.ts';
 import type { Template } from '../domain/mails.ts';
 import {
   direction,
@@ -16,146 +16,10 @@ import {
   type MessageKey,
 } from '../locales/messages.ts';
 import { readableOn, textOn, WHITE, type Brand } from './brand.ts';
+import { CONTENT, type Block, type Fact, type MailFacts, type Time } from './content.ts';
 import { wrap } from './wrap.ts';
 
-export type MailFacts = {
-  brand: Brand;
-  /** The new address; the caller masks it where the reader of this mail may not see it. */
-  email: string;
-  /** The previous (current) address, masked where needed; absent when the account had none. */
-  currentEmail?: string;
-  /** Full https URLs by purpose, fragment included. */
-  links: Partial<Record<Purpose, string>>;
-  /** The bare link tokens (64 base64url characters), printed in groups as the code to paste. */
-  codes: Partial<Record<Purpose, string>>;
-  /** Epoch ms. */
-  expiresAt: number;
-  undoUntil?: number;
-  /** The silence of the current mailbox will count as consent, some time after the click. */
-  silenceConsents?: boolean;
-  /** When it does, once the new mailbox has confirmed. */
-  waivesAt?: number;
-  /** Eight digits for the signed-in app, in two groups. */
-  typedCode?: string;
-  /** Why it was rejected, or why it could not be undone. */
-  reason?: Reason;
-  /** How it ended otherwise, without effect. */
-  ending?: Ending;
-  passwordResetUrl?: string;
-};
-export type Ending = 'expired' | 'superseded' | `canceled.${CanceledBy}`;
 export type Mail = { subject: string; text: string; html: string };
-
-type Time = 'validUntil' | 'undoUntil' | 'waivesAt';
-type Fact = 'account' | 'current' | 'previous' | 'new' | 'typedCode' | Time;
-type Block =
-  | { say: MessageKey; when?: (facts: MailFacts) => boolean }
-  | { list: readonly Fact[] }
-  | { act: Purpose | 'reset'; label: MessageKey }
-  | { explain: 'ending' | 'refusal' };
-type Content = { subject: MessageKey; blocks: readonly Block[] };
-
-const CANCEL = [
-  { say: 'mail.cancel.warning' },
-  { act: 'cancel', label: 'mail.cancel.action' },
-] as const satisfies Block[];
-const RESET = { act: 'reset', label: 'mail.reset.action' } as const satisfies Block;
-
-const CONTENT: Record<Template, Content> = {
-  confirm: {
-    subject: 'mail.confirm.subject',
-    blocks: [
-      { say: 'mail.confirm.intro' },
-      { list: ['account', 'new', 'validUntil', 'typedCode'] },
-      { say: 'mail.confirm.effect' },
-      { act: 'confirm', label: 'mail.confirm.action' },
-      { say: 'mail.confirm.ignore' },
-    ],
-  },
-  notice: {
-    subject: 'mail.notice.subject',
-    blocks: [
-      { say: 'mail.notice.intro' },
-      { list: ['current', 'new', 'validUntil'] },
-      { say: 'mail.notice.effect' },
-      ...CANCEL,
-    ],
-  },
-  informed: {
-    subject: 'mail.informed.subject',
-    blocks: [
-      { say: 'mail.informed.intro' },
-      { list: ['current'] },
-      { say: 'mail.informed.effect' },
-      { say: 'mail.informed.next' },
-    ],
-  },
-  approve: {
-    subject: 'mail.approve.subject',
-    blocks: [
-      { say: 'mail.approve.intro' },
-      { list: ['current', 'new', 'validUntil'] },
-      { say: 'mail.approve.effect' },
-      { say: 'mail.approve.ignore', when: (facts) => !facts.silenceConsents },
-      { say: 'mail.approve.silence', when: (facts) => facts.silenceConsents === true },
-      { act: 'approve', label: 'mail.approve.action' },
-      ...CANCEL,
-    ],
-  },
-  reminder: {
-    subject: 'mail.reminder.subject',
-    blocks: [
-      { say: 'mail.reminder.intro' },
-      { list: ['current', 'new', 'waivesAt'] },
-      { say: 'mail.reminder.effect' },
-      { act: 'approve', label: 'mail.approve.action' },
-      ...CANCEL,
-    ],
-  },
-  done: {
-    subject: 'mail.done.subject',
-    blocks: [
-      { say: 'mail.done.intro' },
-      { list: ['previous', 'new', 'undoUntil'] },
-      { say: 'mail.done.undo', when: (facts) => facts.undoUntil !== undefined },
-    ],
-  },
-  changed: {
-    subject: 'mail.changed.subject',
-    blocks: [
-      { say: 'mail.changed.intro' },
-      { list: ['previous', 'new', 'undoUntil'] },
-      { say: 'mail.changed.effect' },
-      { say: 'mail.changed.warning' },
-      { act: 'undo', label: 'mail.changed.action' },
-    ],
-  },
-  failed: {
-    subject: 'mail.failed.subject',
-    blocks: [{ say: 'mail.failed.intro' }, { list: ['account', 'new'] }, { explain: 'ending' }],
-  },
-  stopped: {
-    subject: 'mail.stopped.subject',
-    blocks: [{ say: 'mail.stopped.intro' }, { list: ['account', 'new'] }, { explain: 'ending' }],
-  },
-  refused: {
-    subject: 'mail.refused.subject',
-    blocks: [
-      { say: 'mail.refused.intro' },
-      { list: ['previous', 'new'] },
-      { explain: 'refusal' },
-      { say: 'page.outcome.undo-refused.next' },
-    ],
-  },
-  undone: {
-    subject: 'mail.undone.subject',
-    blocks: [{ say: 'mail.undone.intro' }, { say: 'mail.undone.next' }, RESET],
-  },
-  restored: {
-    subject: 'mail.restored.subject',
-    blocks: [{ say: 'mail.restored.intro' }, { say: 'mail.restored.next' }, RESET],
-  },
-};
 
 /** What the layouts print. */
 type Part =

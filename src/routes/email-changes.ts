@@ -33,7 +33,11 @@ const nothing = z.undefined().or(z.null()).or(z.strictObject({}));
 export function registerEmailChanges(app: App, deps: ApiDeps): void {
   const { config, changes, limits, now } = deps;
   const signedIn = authenticate(deps);
-  const timing = { linkTtlMs: config.linkTtlMs, resendAfterMs: config.resendAfterMs };
+  const timing = {
+    linkTtlMs: config.linkTtlMs,
+    resendAfterMs: config.resendAfterMs,
+    committed: config.limitCommitted,
+  };
   const secured = { security: [{ accessToken: [config.requiredScope] }], tags: ['email changes'] };
 
   app.post(

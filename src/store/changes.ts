@@ -5,7 +5,6 @@
  */
 import type { Result } from 'ioredis';
 import {
-  keepUntil,
   type EmailChange,
   type Recorded,
   type Refused,
@@ -14,6 +13,7 @@ import {
   type UserChanges,
   type Verdict,
 } from '../domain/email-change.ts';
+import { keepUntil } from '../domain/retention.ts';
 import { farewells } from '../domain/endings.ts';
 import {
   actsOf,

@@ -12,6 +12,7 @@ export const LANE_OF: Readonly<Record<string, Lane>> = {
   undo: 'write',
   invite: 'tenant',
   verify: 'tenant',
+  password: 'tenant',
   revoke: 'tenant',
   mail: 'mail',
   event: 'event',

@@ -9,9 +9,12 @@ import {
   startWriting,
 } from '../../src/domain/commit.ts';
 import { agree, type EmailChange } from '../../src/domain/email-change.ts';
+import { KEEP_CLOSED_MS, keepUntil } from '../../src/domain/retention.ts';
 import { revocationTask } from '../../src/domain/transitions.ts';
 import {
+  DAY,
   LANDS_BY,
+  T0,
   ADA,
   inWords,
   NOBODY,
@@ -56,7 +59,8 @@ describe('the invitation', () => {
     ['same-email', ada({ email: asked.email })],
     ['same-email', ada({ email: asked.email.toUpperCase() })],
     ['same-email', ada({ email: asked.email, emailVerified: false })],
-    ['credentials-changed', ada({ passwordResetAt: asked.requestedAt + 1 })],
+    ['credentials-changed', ada({ passwordResetAt: asked.requestedAt + 2001 })],
+    ['credentials-changed', ada({ passwordResetAt: asked.requestedAt + 90_001, aheadMs: 88_000 })],
   ])('says %s and mails nobody', (reason, user) => {
     const verdict = invited(asked, user, SOON);
     expect(inWords(verdict, SOON)).toBe('rejected');
@@ -69,6 +73,10 @@ describe('the invitation', () => {
       ada({ identities: [identity, { ...identity, isSocial: true }] }),
     ],
     ['a password reset before the request', ada({ passwordResetAt: asked.requestedAt })],
+    [
+      'a password reset before the request by a clock that is ahead of ours',
+      ada({ passwordResetAt: asked.requestedAt + 88_000, aheadMs: 88_000 }),
+    ],
     ['an address that differs by more than ASCII case', ada({ email: 'ada@NEW.tesT ' })],
   ])('goes out in spite of %s', (_, user) => {
     expect(inWords(invited(asked, user, SOON), SOON)).toBe('pending → mail.confirm.1 mail.notice');
@@ -205,24 +213,67 @@ describe('a committed change', () => {
     const step = stepOf(
       settle(confirmed, { latest: confirmed.id, committed: ['a'] }, AFTERMATH, SOON),
     );
-    expect(step.user).toEqual({ latest: confirmed.id, committed: ['a', confirmed.id] });
+    const until = SOON + AFTERMATH.undoWindowMs;
+    // What an older version committed may still be undone for as long as any window can be.
+    const longest = SOON + 30 * DAY;
+    expect(step.user).toEqual({
+      latest: confirmed.id,
+      committed: ['a', confirmed.id],
+      written: {
+        a: { at: SOON, undoUntil: longest },
+        [confirmed.id]: { at: SOON, undoUntil: until },
+      },
+    });
     expect(step.changes).toEqual([
       {
         ...confirmed,
         status: 'committed',
         closedAt: SOON,
         committedAt: SOON,
-        undo: { until: SOON + AFTERMATH.undoWindowMs },
+        undo: { until },
+        chainUntil: longest,
       },
     ]);
   });
 
-  test('takes its place among the latest fifty, so that the index does not grow for ever', () => {
+  test('leaves the index when nobody may undo it any more and no limit counts it, and not before', () => {
     const { confirmed } = SITUATIONS;
-    const committed = Array.from({ length: 60 }, (_, number) => `earlier-${number}`);
-    const step = stepOf(settle(confirmed, { committed }, AFTERMATH, SOON));
-    expect(step.user?.committed).toEqual([...committed.slice(11), confirmed.id]);
-    expect(step.user?.committed).toHaveLength(50);
+    const entry = (days: number, undoDays: number) => ({
+      at: SOON - days * DAY,
+      undoUntil: SOON + undoDays * DAY,
+    });
+    const keeps = (...written: { at: number; undoUntil: number }[]) => {
+      const committed = written.map((_, i) => `earlier-${i}`);
+      const notes = Object.fromEntries(written.map((each, i) => [`earlier-${i}`, each]));
+      const step = stepOf(settle(confirmed, { committed, written: notes }, AFTERMATH, SOON));
+      expect(Object.keys(step.user!.written!).toSorted()).toEqual(step.user!.committed.toSorted());
+      return step.user!.committed.length - 1;
+    };
+    // An undo that was asked for in time may still be waiting.
+    expect(keeps(entry(38, -31))).toBe(0);
+    expect(keeps(entry(36, -29))).toBe(1);
+    expect(keeps(entry(6, -31))).toBe(1);
+    // The undo of an older one has to know of all that followed.
+    expect(keeps(entry(50, -31), entry(40, 1), entry(39, -31), entry(38, -31))).toBe(3);
+    expect(keeps(...Array.from({ length: 60 }, () => entry(1, 6)))).toBe(60);
+  });
+
+  test('is kept for as long as an earlier one may be undone, if that is longer', () => {
+    const { confirmed } = SITUATIONS;
+    const user = { committed: ['a'], written: { a: { at: T0, undoUntil: SOON + 20 * DAY } } };
+    const approved = { ...confirmed, agreed: { new: T0, current: T0 } };
+    for (const change of [confirmed, approved])
+      expect(keepUntil(written(settle(change, user, AFTERMATH, SOON)))).toBe(
+        SOON + 20 * DAY + KEEP_CLOSED_MS,
+      );
+  });
+
+  test('that its previous mailbox approved can not be undone from there, and it is told so', () => {
+    const { confirmed } = SITUATIONS;
+    const approved = { ...confirmed, agreed: { new: T0, current: T0 } };
+    const verdict = settle(approved, { committed: [] }, AFTERMATH, SOON);
+    expect(inWords(verdict, SOON)).toBe('committed → mail.done mail.approved');
+    expect(written(verdict)).not.toHaveProperty('undo');
   });
 
   test('of an account that had no address promises no undo and tells nobody of it', () => {

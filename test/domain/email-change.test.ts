@@ -14,8 +14,6 @@ import {
   cancel,
   expire,
   isOpen,
-  KEEP_CLOSED_MS,
-  keepUntil,
   request,
   requestUndo,
   resend,
@@ -24,6 +22,7 @@ import {
   type EmailChange,
   type Verdict,
 } from '../../src/domain/email-change.ts';
+import { KEEP_CLOSED_MS, keepUntil } from '../../src/domain/retention.ts';
 import { mailDeferred, mailRefused, mailSent, startMail } from '../../src/domain/mails.ts';
 import { refuseUndo, settleUndo, startUndoing } from '../../src/domain/undo.ts';
 import {
@@ -35,7 +34,7 @@ import {
   HOUR,
   inWords,
   LANDS_BY,
-  LOCK_MS,
+  AFTER_UNDO,
   MINUTE,
   NOBODY,
   SITUATIONS,
@@ -338,7 +337,11 @@ const TABLE: Record<string, Row> = {
   'the tenant has the new address': {
     at: SOON,
     decide: (change, now) => settle(change, userOf(change), AFTERMATH, now),
-    outcomes: { 'committed → mail.done mail.changed': CONFIRMED, recorded: except(...CONFIRMED) },
+    outcomes: {
+      'committed → mail.done mail.approved': ['both, all agreed'],
+      'committed → mail.done mail.changed': CONFIRMED.filter((one) => one !== 'both, all agreed'),
+      recorded: except(...CONFIRMED),
+    },
   },
   'it can not be': {
     at: SOON,
@@ -365,9 +368,9 @@ const TABLE: Record<string, Row> = {
   },
   'the tenant has the previous address': {
     at: SOON,
-    decide: (change, now) => settleUndo(change, [], userOf(change), { lockMs: LOCK_MS }, now),
+    decide: (change, now) => settleUndo(change, [], userOf(change), AFTER_UNDO, now),
     outcomes: {
-      'undone → mail.restored revoke.undo mail.undone': UNDER_WAY,
+      'undone → revoke.undo mail.restored mail.undone': UNDER_WAY,
       recorded: except(...UNDER_WAY),
     },
   },

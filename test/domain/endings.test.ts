@@ -16,7 +16,7 @@ import { refuseUndo, settleUndo, startUndoing } from '../../src/domain/undo.ts';
 import {
   askFor,
   LANDS_BY,
-  LOCK_MS,
+  AFTER_UNDO,
   SITUATIONS,
   SOON,
   stepOf,
@@ -116,9 +116,7 @@ describe('the current mailbox', () => {
 
 test('what took effect, and what did not end, needs no farewell', () => {
   const { undoing, 'both invited': invited, confirmed } = SITUATIONS;
-  expect(
-    told(settleUndo(undoing, [], userOf(undoing), { lockMs: LOCK_MS }, SOON), undoing),
-  ).toEqual([]);
+  expect(told(settleUndo(undoing, [], userOf(undoing), AFTER_UNDO, SOON), undoing)).toEqual([]);
   expect(told(agree(invited, 'new', SOON), invited)).toEqual([]);
   expect(farewells([confirmed], [confirmed])).toEqual([]);
 });

@@ -24,7 +24,6 @@ import {
   cancel,
   expire,
   isOpen,
-  keepUntil,
   request,
   requestUndo,
   resend,
@@ -36,10 +35,12 @@ import {
   type UserChanges,
   type Verdict,
 } from '../../src/domain/email-change.ts';
+import { keepUntil } from '../../src/domain/retention.ts';
+import { mayBeUndone } from '../../src/domain/keep.ts';
 import { mailSent, parseMailTask, startMail } from '../../src/domain/mails.ts';
 import { eventTask, transitionsOf } from '../../src/domain/transitions.ts';
 import { decideUndo, refuseUndo, settleUndo, startUndoing } from '../../src/domain/undo.ts';
-import { ADA, askFor, DAY, LOCK_MS, MINUTE, NOBODY, T0, TIMING, AFTERMATH } from './stories.ts';
+import { ADA, askFor, DAY, AFTER_UNDO, MINUTE, NOBODY, T0, TIMING, AFTERMATH } from './stories.ts';
 
 const ORIGINAL = 'a@x.test';
 const ADDRESSES = [ORIGINAL, 'b@x.test', 'c@x.test', 'd@x.test'] as const;
@@ -83,6 +84,7 @@ function createWorld() {
   /** The event tasks so far, `<change>:event.<status>`: the outbox of the webhook. */
   const told: string[] = [];
   const seen = new Set<string>();
+  const order: string[] = [];
   let user: UserChanges = NOBODY;
   let account: TenantUser = { ...ADA, email: ORIGINAL, passwordResetAt: 0 };
   let now = T0;
@@ -113,6 +115,8 @@ function createWorld() {
     }
     for (const change of verdict.changes) {
       const before = changes.get(change.id);
+      if (before && before.status !== 'committed' && change.status === 'committed')
+        order.push(change.id);
       if (before) checkStep(before, change);
       else assert.equal(change.status, 'pending');
       changes.set(change.id, change);
@@ -153,10 +157,16 @@ function createWorld() {
     const all = [...changes.values()];
     assert(all.filter(isOpen).length <= 1);
     assert(all.filter((change) => change.writing).length <= 1);
-    const committed = all.filter((change) => change.status === 'committed').map(({ id }) => id);
-    assert.equal(user.committed.toSorted().join(), committed.toSorted().join());
+    // The index forgets from its beginning only, and none that somebody may undo or undoes.
+    const committed = inForce();
+    assert(committed.join().endsWith(user.committed.join()));
+    for (const change of all.filter((each) => mayBeUndone(each, now) || undoUnderWay(each)))
+      assert(user.committed.includes(change.id));
     for (const change of all) checkChange(change);
   };
+
+  /** The committed changes that were not undone, in the order in which they were written. */
+  const inForce = () => order.filter((id) => changes.get(id)!.status === 'committed');
 
   const checkChange = (change: EmailChange) => {
     const { status } = change;
@@ -176,7 +186,7 @@ function createWorld() {
   /** When every PATCH is accounted for, the records tell the truth about the account. */
   const checkTruth = () => {
     if (meddled || [...changes.values()].some((change) => change.writing)) return;
-    const last = user.committed.at(-1);
+    const last = inForce().at(-1);
     assert.equal(account.email, last === undefined ? ORIGINAL : changes.get(last)!.email);
   };
 
@@ -216,7 +226,7 @@ function createWorld() {
         const later = followersOf(change).filter((follower) => follower.status === 'committed');
         const decision = decideUndo(change, later, account);
         if (decision.kind === 'settled')
-          finish(run, settleUndo(change, followersOf(change), user, { lockMs: LOCK_MS }, now));
+          finish(run, settleUndo(change, followersOf(change), user, AFTER_UNDO, now));
         else if (mayStillLand(change, now)) comeAgain(run, change.landsBy);
         else if (decision.kind === 'refuse' && followersOf(change).some((one) => one.writing))
           comeAgain(run);
@@ -230,7 +240,7 @@ function createWorld() {
         if (verdict.kind === 'write') Object.assign(run, until, { step: 'patch' });
         else finish(run, verdict);
       } else if (run.step === 'patch') send(run, change, luck);
-      else finish(run, settleUndo(change, followersOf(change), user, { lockMs: LOCK_MS }, now));
+      else finish(run, settleUndo(change, followersOf(change), user, AFTER_UNDO, now));
     },
   };
 
@@ -399,6 +409,7 @@ function createWorld() {
     told,
     account: () => account,
     user: () => user,
+    inForce,
   };
 }
 
@@ -514,7 +525,7 @@ test('left alone, an account ends at the address of the last change that was not
     fc.property(undisturbed, (acts) => {
       const world = live(acts);
       world.settleDown();
-      const last = world.user().committed.at(-1);
+      const last = world.inForce().at(-1);
       const expected = last === undefined ? ORIGINAL : world.changes.get(last)!.email;
       expect(sameAddress(world.account().email, expected)).toBe(true);
     }),

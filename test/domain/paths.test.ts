@@ -27,7 +27,7 @@ import {
   DAY,
   HOUR,
   LANDS_BY,
-  LOCK_MS,
+  AFTER_UNDO,
   NOBODY,
   SECOND,
   stepOf,
@@ -156,7 +156,7 @@ function walk(path: Path): Seen {
     take(
       drifted
         ? refuseUndo(change, 'address-drifted', user!, now)
-        : settleUndo(change, [], user!, { lockMs: LOCK_MS }, now),
+        : settleUndo(change, [], user!, AFTER_UNDO, now),
     );
   }
   cancelIf('after the undo');
@@ -185,7 +185,10 @@ function fate({ policy, agreements, cancel: canceled, by, undo, expiry }: Path):
   const status = ((): Status => {
     if (expiry === 'before anyone agreed') return 'expired';
     if (early) return 'canceled';
-    if (all || silence) return undo === 'in time' || undo === 'twice' ? 'undone' : 'committed';
+    // Who approved this very change has nothing to undo.
+    const undoable = requires.length === 1 || !agreements.includes('current');
+    if (all || silence)
+      return undoable && (undo === 'in time' || undo === 'twice') ? 'undone' : 'committed';
     if (expiry === 'after the last agreement') return 'expired';
     return canceled === 'after the commit' || canceled === 'after the undo'
       ? 'canceled'

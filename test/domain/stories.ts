@@ -33,8 +33,9 @@ export const AFTER_UNDO_WINDOW = T0 + 15 * DAY;
 export const TIMING = { linkTtlMs: HOUR, resendAfterMs: MINUTE };
 /** A PATCH can not land any more, long before anybody asks again. */
 export const LANDS_BY = T0 + 2 * SECOND;
-export const AFTERMATH = { undoWindowMs: 7 * DAY, revoke: false };
+export const AFTERMATH = { undoWindowMs: 7 * DAY, revoke: false, limitWindowMs: 7 * DAY };
 export const LOCK_MS = 24 * HOUR;
+export const AFTER_UNDO = { lockMs: LOCK_MS, passwordSetAt: 0 };
 
 export const NOBODY: UserChanges = { committed: [] };
 
@@ -100,13 +101,13 @@ export const SITUATIONS = {
   'undo asked': undoAsked,
   undoing,
   'undo refused': written(refuseUndo(undoing, 'address-drifted', userOf(undoing), T0 + 6 * SECOND)),
-  undone: written(settleUndo(undoing, [], userOf(undoing), { lockMs: LOCK_MS }, T0 + 6 * SECOND)),
+  undone: written(settleUndo(undoing, [], userOf(undoing), AFTER_UNDO, T0 + 6 * SECOND)),
   'waived, undone': written(
     settleUndo(
       waivedUndoAsked,
       [],
       userOf(waivedUndoAsked),
-      { lockMs: LOCK_MS },
+      AFTER_UNDO,
       silent.expiresAt + 3 * SECOND,
     ),
   ),

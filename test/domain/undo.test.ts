@@ -14,6 +14,7 @@ import {
   askFor,
   inWords,
   LANDS_BY,
+  AFTER_UNDO,
   LOCK_MS,
   NOBODY,
   SITUATIONS,
@@ -90,18 +91,22 @@ describe('what the account says about an undo', () => {
 
 describe('after A → B → C', () => {
   test("A's link restores A, ends both changes and tells all three mailboxes", () => {
-    const step = stepOf(settleUndo(first, [bToC.change], user, { lockMs: LOCK_MS }, SOON));
+    const step = stepOf(settleUndo(first, [bToC.change], user, AFTER_UNDO, SOON));
     expect(step.changes.map(({ id, status }) => [id, status])).toEqual([
       [first.id, 'undone'],
       [second.id, 'undone'],
     ]);
     expect(step.tasks.map((task) => [task.change, task.name])).toEqual([
-      [first.id, 'mail.restored'],
       [first.id, 'revoke.undo'],
+      [first.id, 'mail.restored'],
       [first.id, 'mail.undone'],
       [second.id, 'mail.undone'],
     ]);
-    expect(step.user).toEqual({ latest: second.id, committed: [], lockedUntil: SOON + LOCK_MS });
+    expect(step.user).toMatchObject({
+      latest: second.id,
+      committed: [],
+      lockedUntil: SOON + LOCK_MS,
+    });
   });
 
   test.each([
@@ -114,28 +119,22 @@ describe('after A → B → C', () => {
     (was, is) => {
       const { revocation: _, ...plain } = bToC.change;
       const follower = was === undefined ? plain : { ...plain, revocation: was };
-      const [undone, swept] = stepOf(
-        settleUndo(first, [follower], user, { lockMs: LOCK_MS }, SOON),
-      ).changes;
+      const [undone, swept] = stepOf(settleUndo(first, [follower], user, AFTER_UNDO, SOON)).changes;
       expect(undone!.revocation).toBe('pending');
       expect(swept!.revocation).toBe(is);
     },
   );
 
   test("B's link can not undo what A's link did", () => {
-    const [, ended] = stepOf(
-      settleUndo(first, [bToC.change], user, { lockMs: LOCK_MS }, SOON),
-    ).changes;
+    const [, ended] = stepOf(settleUndo(first, [bToC.change], user, AFTER_UNDO, SOON)).changes;
     expect(requestUndo(ended!, SOON + 1)).toEqual({ kind: 'recorded', change: ended });
-    const [, endedAsked] = stepOf(
-      settleUndo(first, [second], user, { lockMs: LOCK_MS }, SOON),
-    ).changes;
+    const [, endedAsked] = stepOf(settleUndo(first, [second], user, AFTER_UNDO, SOON)).changes;
     expect(startUndoing(endedAsked!, [], user, LANDS_BY, SOON).kind).toBe('recorded');
-    expect(settleUndo(endedAsked!, [], user, { lockMs: LOCK_MS }, SOON).kind).toBe('recorded');
+    expect(settleUndo(endedAsked!, [], user, AFTER_UNDO, SOON).kind).toBe('recorded');
   });
 
   test("B's link restores B and leaves A the right to undo", () => {
-    const step = stepOf(settleUndo(second, [], user, { lockMs: LOCK_MS }, SOON));
+    const step = stepOf(settleUndo(second, [], user, AFTER_UNDO, SOON));
     expect(step.changes.map((change) => change.id)).toEqual([second.id]);
     expect(step.user!.committed).toEqual([first.id]);
     expect(decideUndo(first, [], ada('b@x.test'))).toEqual({
@@ -147,10 +146,10 @@ describe('after A → B → C', () => {
 
   test('a mailbox that got its own address back is not told that it lost it', () => {
     const bToA = committedTo('a@x.test', 'b@x.test', aToB.user);
-    const step = stepOf(settleUndo(first, [bToA.change], bToA.user, { lockMs: LOCK_MS }, SOON));
+    const step = stepOf(settleUndo(first, [bToA.change], bToA.user, AFTER_UNDO, SOON));
     expect(step.tasks.map((task) => [task.change, task.name])).toEqual([
-      [first.id, 'mail.restored'],
       [first.id, 'revoke.undo'],
+      [first.id, 'mail.restored'],
       [first.id, 'mail.undone'],
     ]);
   });
@@ -190,9 +189,7 @@ describe('one PATCH of a user at a time', () => {
 
   test('the turn is over when the undo is settled or refused', () => {
     const started = stepOf(startUndoing(second, [], user, LANDS_BY, SOON));
-    const settled = stepOf(
-      settleUndo(started.changes[0]!, [], started.user!, { lockMs: LOCK_MS }, SOON),
-    );
+    const settled = stepOf(settleUndo(started.changes[0]!, [], started.user!, AFTER_UNDO, SOON));
     const refused = stepOf(refuseUndo(started.changes[0]!, 'email-taken', started.user!, SOON));
     expect(settled.user).not.toHaveProperty('undoing');
     expect(refused.user).toEqual(user);
@@ -203,9 +200,9 @@ describe('one PATCH of a user at a time', () => {
 
   test('an undo that finds its address back already waits for its turn as well', () => {
     const other = { ...user, undoing: 'another' };
-    expect(settleUndo(second, [], other, { lockMs: LOCK_MS }, SOON).kind).toBe('refused');
+    expect(settleUndo(second, [], other, AFTER_UNDO, SOON).kind).toBe('refused');
     const writing = { ...SITUATIONS.writing, id: 'later' };
-    expect(settleUndo(second, [writing], user, { lockMs: LOCK_MS }, SOON).kind).toBe('refused');
+    expect(settleUndo(second, [writing], user, AFTER_UNDO, SOON).kind).toBe('refused');
   });
 
   test("an undo that is refused does not end another's turn", () => {
@@ -217,7 +214,7 @@ describe('one PATCH of a user at a time', () => {
 test('settling cancels a change that is still open, and tells nobody twice', () => {
   const open: EmailChange = { ...SITUATIONS.confirmed, id: 'later' };
   const closed: EmailChange = { ...SITUATIONS.rejected, id: 'closed' };
-  const step = stepOf(settleUndo(first, [closed, open], user, { lockMs: LOCK_MS }, SOON));
+  const step = stepOf(settleUndo(first, [closed, open], user, AFTER_UNDO, SOON));
   expect(step.changes.map(({ id, status }) => [id, status])).toEqual([
     [first.id, 'undone'],
     ['later', 'canceled'],
@@ -225,7 +222,7 @@ test('settling cancels a change that is still open, and tells nobody twice', () 
 });
 
 test('a change that is not among the committed ones of the index ends without taking others along', () => {
-  const step = stepOf(settleUndo(first, [], { committed: ['x', 'y'] }, { lockMs: LOCK_MS }, SOON));
+  const step = stepOf(settleUndo(first, [], { committed: ['x', 'y'] }, AFTER_UNDO, SOON));
   expect(step.user!.committed).toEqual(['x', 'y']);
 });
 
@@ -241,7 +238,7 @@ test('a refused undo leaves the change committed, says why and can not be asked 
 });
 
 test('after an undo no change can be asked for until the lock is over', () => {
-  const step = stepOf(settleUndo(first, [bToC.change], user, { lockMs: LOCK_MS }, SOON));
+  const step = stepOf(settleUndo(first, [bToC.change], user, AFTER_UNDO, SOON));
   const ask = (now: number) =>
     request(askFor('d@x.test'), step.user!, step.changes[1], TIMING, now);
   expect(ask(SOON + LOCK_MS - 1)).toEqual({

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { MAILS, type Template } from '../../src/domain/mails.ts';
 import type { Reason } from '../../src/domain/email-change.ts';
 import { LOCALES, message, type Locale } from '../../src/locales/messages.ts';
-import { renderMail, type MailFacts } from '../../src/mail/render.ts';
+import type { MailFacts } from '../../src/mail/content.ts';
+import { renderMail } from '../../src/mail/render.ts';
 import { columnsOf } from '../../src/mail/wrap.ts';
 
 const TEMPLATES = Object.keys(MAILS) as Template[];

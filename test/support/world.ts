@@ -78,6 +78,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     // The tenant here is quick: what was not carried out by then never will be.
     TENANT_PATIENCE: '1s',
     LIMIT_USER: '1000/1h',
+    LIMIT_COMMITTED: '1000/1h',
     LIMIT_ADDRESS: '1000/1h',
     LIMIT_IP: '10000/1m',
     LIMIT_LINK: '10000/1m',

@@ -121,8 +121,10 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
     async readUser(sub, options) {
       try {
         return await call(async (users) => {
-          const user: unknown = await users.get(sub, { fields: FIELDS, include_fields: true });
-          return toTenantUser(user, sub);
+          const fields = { fields: FIELDS, include_fields: true };
+          const { data, rawResponse } = await users.get(sub, fields).withRawResponse();
+          const theirNow = Date.parse(rawResponse.headers.get('date') ?? '');
+          return { ...toTenantUser(data, sub), aheadMs: (theirNow || deps.now()) - deps.now() };
         }, options);
       } catch (error) {
         if (!(error instanceof TenantFault)) throw error;
