@@ -21,6 +21,7 @@ import { registerSecurityHeaders } from './plugins/security-headers.ts';
 import { registerStrictHttp } from './plugins/strict-http.ts';
 import type { Readiness } from './readiness.ts';
 import { registerEmailChanges } from './routes/email-changes.ts';
+import { registerKeep } from './routes/keep.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerLiveStatus } from './routes/live-status.ts';
 import { registerLinks } from './routes/links.ts';
@@ -81,6 +82,7 @@ export async function buildApp(deps: ApiDeps, readiness: Readiness): Promise<App
   app.register(async (api: App) => {
     registerHealth(api, readiness);
     registerEmailChanges(api, deps);
+    registerKeep(api, deps);
     registerLiveStatus(api, deps);
     registerLinks(api, deps);
     registerWellKnown(api, deps);

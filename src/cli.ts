@@ -6,17 +6,20 @@
 import { announce } from './announce.ts';
 import { readSharedConfig, type Config } from './config.ts';
 import { closeDeps, openDeps, type Deps } from './deps.ts';
-import { cancel } from './domain/email-change.ts';
+import { cancel, type EmailChange } from './domain/email-change.ts';
+import { keep, keepingOf } from './domain/keep.ts';
 import { exitOnBadConfig } from './exit.ts';
 import { isChangeId } from './links.ts';
 import { createLog } from './log.ts';
 import { SealError } from './seal.ts';
+import type { Rule } from './store/changes.ts';
 import { UnreadableRecord } from './store/records.ts';
 import { StoreUnavailable } from './store/redis.ts';
 
 const USAGE = `readdress: what an operator does by hand
 
   readdress cancel <id>        withdraws an open change; its links then say so
+  readdress keep <id>          ends the undo right of a committed change, 72 hours after its mailbox was told
   readdress audit [count]      the newest lines of the audit trail, oldest first (default 100)
   readdress parked             tasks that were taken out of the way
   readdress replay <task>|all  puts parked tasks back among the due ones
@@ -33,18 +36,32 @@ const fail = (why: string): number => {
 
 type Command = (deps: Deps, argument: string | undefined) => Promise<number>;
 
+/** Writes what a rule says of a change, or says why it can not. */
+async function decide(
+  deps: Deps,
+  id: string | undefined,
+  rule: Rule,
+): Promise<EmailChange | string> {
+  if (id === undefined || !isChangeId(id)) return 'write the id of a change';
+  const decided = await deps.changes.decide(id, rule, { cause: { actor: 'operator' } });
+  if (!decided) return 'there is no such change';
+  if (!('change' in decided)) return `not possible: ${decided.verdict.refusal.code}`;
+  announce(deps, decided);
+  return decided.change;
+}
+
 const COMMANDS: Record<string, Command> = {
   async cancel(deps, id) {
-    if (id === undefined || !isChangeId(id)) return fail('cancel needs the id of a change');
-    const decided = await deps.changes.decide(
-      id,
-      (change) => cancel(change, 'operator', deps.now()),
-      { cause: { actor: 'operator' } },
-    );
-    if (!decided) return fail('there is no such change');
-    if (!('change' in decided)) return fail(`not possible: ${decided.verdict.refusal.code}`);
-    announce(deps, decided);
-    print({ id, status: decided.change.status, canceledBy: decided.change.canceledBy });
+    const change = await decide(deps, id, (latest) => cancel(latest, 'operator', deps.now()));
+    if (typeof change === 'string') return fail(change);
+    print({ id, status: change.status, canceledBy: change.canceledBy });
+    return 0;
+  },
+  async keep(deps, id) {
+    const change = await decide(deps, id, (latest) => keep(latest, deps.now()));
+    if (typeof change === 'string') return fail(change);
+    if (!change.keep) return fail('not possible: nobody may undo this change');
+    print({ id, status: change.status, keep: keepingOf(change, deps.now()) });
     return 0;
   },
   async audit(deps, count = '100') {

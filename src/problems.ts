@@ -102,6 +102,11 @@ export const PROBLEMS = {
     title: 'The change is already committed',
     detail: 'The previous mailbox can still undo it with the link in its notice.',
   },
+  'nothing-to-keep': {
+    status: 409,
+    title: 'There is no undo right to end',
+    detail: 'The change is not committed, or its previous mailbox can not undo it (any more).',
+  },
   'changes-locked': {
     status: 409,
     title: 'Changes are locked after an undo',
@@ -175,6 +180,7 @@ export const WHYS = [
   'claim-missing',
   'claim-invalid',
   'too-old',
+  'no-second-factor',
 ] as const;
 export type Why = (typeof WHYS)[number];
 

@@ -10,6 +10,7 @@ const CALLS: Record<string, string[]> = {
   '/v1/email-changes/{id}': ['delete', 'get'],
   '/v1/email-changes/{id}/confirm': ['post'],
   '/v1/email-changes/{id}/events': ['get'],
+  '/v1/email-changes/{id}/keep': ['post'],
   '/v1/email-changes/{id}/resend': ['post'],
   '/v1/links/inspect': ['post'],
   '/v1/confirm': ['post'],

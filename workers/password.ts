@@ -45,7 +45,7 @@ export const replacePassword: Processor = ({ deps, change, claim }) => {
 };
 
 /** 192 random bits in a form that Auth0's strictest policy takes: four kinds, no letter three times. */
-export function randomPassword(random: (bytes: number) => Buffer): string {
+function randomPassword(random: (bytes: number) => Buffer): string {
   for (;;) {
     const password = `aA1!${random(24).toString('base64url')}`;
     if (!/(.)\1\1/.test(password)) return password;

@@ -2,6 +2,7 @@
  * One mail: is it still wanted, mark it, send it, record its fate. The mark goes before the first
  * byte, so that a crash in between costs at most one repetition under the same Message-ID.
  */
+import { undoUntil } from '../src/domain/keep.ts';
 import { maskEmail } from '../src/domain/email-address.ts';
 import { recorded, type EmailChange, type Purpose } from '../src/domain/email-change.ts';
 import {
@@ -130,7 +131,7 @@ function compose(
     ...(config.codeOn && template === 'confirm'
       ? { typedCode: confirmationCode(change).replace(/^(.{4})/, '$1 ') }
       : {}),
-    ...(change.undo ? { undoUntil: change.undo.until } : {}),
+    ...(change.undo ? { undoUntil: undoUntil(change)! } : {}),
     ...(reason ? { reason } : {}),
     ...endingOf(change),
     ...passwordOf(change),

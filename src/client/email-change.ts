@@ -49,6 +49,8 @@ export type EmailChange = Outcome & {
   waivesAt?: string;
   /** The current mailbox does not get our mail: it was not asked, or not told. */
   currentMailbox?: 'unreachable';
+  /** How far the wish to end the undo right has come (POST /v1/email-changes/{id}/keep). */
+  keep?: 'asked' | 'waiting' | 'unreachable' | 'kept';
   canceledBy?: 'user' | 'current-mailbox' | 'operator' | 'undo';
   /** Whether the sessions of the user were ended. */
   revocation?: 'pending' | 'done' | 'unsupported' | 'failed';

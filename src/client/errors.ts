@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'commit-in-progress'
   | 'already-committed'
   | 'changes-locked'
+  | 'nothing-to-keep'
   | 'payload-too-large'
   | 'request-timeout'
   | 'unsupported-media-type'

@@ -341,13 +341,3 @@ export const undoUnderWay = (change: EmailChange): boolean =>
   change.status === 'committed' &&
   change.undo?.requestedAt !== undefined &&
   change.undo.refused === undefined;
-
-/** The previous mailbox wants its address back. */
-export function requestUndo(change: EmailChange, now: number): Verdict {
-  if (change.status !== 'committed' || !change.undo) return recorded(change);
-  if (change.undo.requestedAt !== undefined || now >= change.undo.until) return recorded(change);
-  return write(
-    { ...change, undo: { ...change.undo, requestedAt: now } },
-    taskOf(change, 'undo', now),
-  );
-}

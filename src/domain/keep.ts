@@ -13,14 +13,13 @@ import {
 } from './email-change.ts';
 
 /** Counted from the moment when the previous mailbox's server took the mail. */
-export const KEEP_AFTER_MS = 72 * 3_600_000;
+const KEEP_AFTER_MS = 72 * 3_600_000;
 
 /** Whether somebody may still undo this change. */
-export const mayBeUndone = ({ status, undo }: EmailChange, now: number): boolean =>
-  status === 'committed' &&
-  undo !== undefined &&
-  undo.requestedAt === undefined &&
-  now < undo.until;
+export const mayBeUndone = (change: EmailChange, now: number): boolean =>
+  change.status === 'committed' &&
+  change.undo?.requestedAt === undefined &&
+  now < (undoUntil(change) ?? 0);
 
 /** The owner asked, and neither mailbox nor time has answered yet. */
 export const isKeeping = ({ status, undo, keep }: EmailChange): boolean =>
@@ -54,10 +53,18 @@ export const keepRefused = (change: EmailChange, now: number): EmailChange =>
 /** The time to object is over. */
 export function keepEnds(change: EmailChange, now: number): Step | Recorded {
   const endsAt = change.keep?.endsAt;
-  if (endsAt === undefined || !isKeeping(change) || !mayBeUndone(change, now))
-    return recorded(change);
+  if (endsAt === undefined || !isKeeping(change)) return recorded(change);
   if (now < endsAt) return write(change, taskOf(change, 'keep', endsAt));
-  return write({ ...change, undo: { ...change.undo!, until: endsAt } });
+  return write({ ...change, undo: { ...change.undo!, until: undoUntil(change)! } });
+}
+
+/** How far the owner's wish to keep the address has come. */
+export const KEEPING = ['asked', 'waiting', 'unreachable', 'kept'] as const;
+export function keepingOf({ keep: asked }: EmailChange, now: number) {
+  if (!asked) return undefined;
+  if (asked.refusedAt !== undefined) return 'unreachable';
+  if (asked.endsAt === undefined) return 'asked';
+  return now < asked.endsAt ? 'waiting' : 'kept';
 }
 
 /** Until when the change may be undone, as far as anybody knows (epoch ms). */

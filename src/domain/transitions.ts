@@ -26,9 +26,18 @@ export const transitionsOf = (
  */
 export type Act = {
   change: EmailChange;
-  act: 'agreed' | 'undo-requested' | 'undo-refused' | 'unreachable';
+  act: 'agreed' | keyof typeof MARKS;
   at: number;
 };
+
+/** Each is on record once, with its time. */
+const MARKS = {
+  'undo-requested': ({ undo }: EmailChange) => undo?.requestedAt,
+  'undo-refused': ({ undo }: EmailChange) => undo?.refusedAt,
+  'keep-requested': ({ keep }: EmailChange) => keep?.askedAt,
+  unreachable: ({ unreachableAt }: EmailChange) => unreachableAt,
+};
+const MARK_NAMES = Object.keys(MARKS) as (keyof typeof MARKS)[];
 
 export const actsOf = (before: readonly EmailChange[], after: readonly EmailChange[]): Act[] =>
   after.flatMap((change): Act[] => {
@@ -37,19 +46,12 @@ export const actsOf = (before: readonly EmailChange[], after: readonly EmailChan
     const agreed = (['new', 'current'] as const).filter(
       (side) => change.agreed[side] !== undefined && earlier.agreed[side] === undefined,
     );
-    const { requestedAt: asked, refusedAt: refused } = change.undo ?? {};
-    const { unreachableAt } = change;
     return [
       ...agreed.map((side) => ({ change, act: 'agreed' as const, at: change.agreed[side]! })),
-      ...(asked !== undefined && earlier.undo?.requestedAt === undefined
-        ? [{ change, act: 'undo-requested' as const, at: asked }]
-        : []),
-      ...(refused !== undefined && earlier.undo?.refusedAt === undefined
-        ? [{ change, act: 'undo-refused' as const, at: refused }]
-        : []),
-      ...(unreachableAt !== undefined && earlier.unreachableAt === undefined
-        ? [{ change, act: 'unreachable' as const, at: unreachableAt }]
-        : []),
+      ...MARK_NAMES.flatMap((act) => {
+        const at = MARKS[act](change);
+        return at !== undefined && MARKS[act](earlier) === undefined ? [{ change, act, at }] : [];
+      }),
     ];
   });
 

@@ -4,6 +4,7 @@
  */
 import { sameAddress, type TenantUser } from './account.ts';
 import { sameIdentity } from './commit.ts';
+import { mayBeUndone } from './keep.ts';
 import {
   close,
   isOpen,
@@ -21,6 +22,12 @@ import {
   type UserChanges,
   type Verdict,
 } from './email-change.ts';
+
+/** The previous mailbox wants its address back. */
+export const requestUndo = (change: EmailChange, now: number): Step | Recorded =>
+  mayBeUndone(change, now)
+    ? write({ ...change, undo: { ...change.undo!, requestedAt: now } }, taskOf(change, 'undo', now))
+    : recorded(change);
 
 export type UndoDecision =
   | { kind: 'patch'; email: string; emailVerified: boolean }

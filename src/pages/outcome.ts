@@ -2,6 +2,7 @@
  * What became of a change, as the person holding a link is told it. Closed: every outcome has words
  * in every language, and a new status or reason does not compile until it has them too.
  */
+import { undoUntil } from '../domain/keep.ts';
 import {
   awaiting,
   isOver,
@@ -66,7 +67,7 @@ function waitingOf(purpose: Purpose, change: EmailChange): Outcome | undefined {
 function undoOf(change: EmailChange, now: number): Outcome | undefined {
   if (undoUnderWay(change)) return { kind: 'undo-processing' };
   if (change.undo?.refused) return { kind: 'undo-refused', reason: change.undo.refused };
-  return change.undo && now < change.undo.until ? undefined : { kind: 'undo-window-passed' };
+  return change.undo && now < undoUntil(change)! ? undefined : { kind: 'undo-window-passed' };
 }
 
 /** What a status means to a link page where nothing has been pressed, if it means "too late". */

@@ -169,13 +169,34 @@ function whyStale(authTime: unknown, nowS: number, maxAgeS: number): Why | undef
   return ageS > maxAgeS ? 'too-old' : undefined;
 }
 
+/** What `amr` says of a login with a second factor (RFC 8176). */
+const isStrong = ({ amrClaim }: ApiConfig, claims: AccessClaims): boolean => {
+  const amr = claims[amrClaim] ?? claims['amr'];
+  return Array.isArray(amr) && amr.includes('mfa');
+};
+
+/** How Auth0 and RFC 9470 ask for one. */
+const MFA = 'http://schemas.openid.net/pape/policies/2007/06/multi-factor';
+
+/** @throws {Problem} insufficient-user-authentication */
+export const requireSecondFactor = ({ config }: Deps<ApiConfig>) => {
+  const challenge = createChallenge(config.dpop);
+  return async (request: FastifyRequest): Promise<void> => {
+    if (isStrong(config, request.user)) return;
+    throw challenge(request, 'insufficient-user-authentication', 'no-second-factor', {
+      parameter: `acr_values="${MFA}"`,
+      detail:
+        'Ask the user to log in again with a second factor and retry with the new token (RFC 9470).',
+    });
+  };
+};
+
 /**
  * Whose agreement a change needs. Under `auto` OWASP's rule decides: a login with a second factor
  * needs the new mailbox, any other, and one without evidence, needs both.
  */
 export function requiredSides(config: ApiConfig, claims: AccessClaims): readonly Side[] {
-  const amr = claims[config.amrClaim] ?? claims['amr'];
-  const strong = Array.isArray(amr) && amr.includes('mfa');
-  const both = config.confirmation === 'both' || (config.confirmation === 'auto' && !strong);
+  const both =
+    config.confirmation === 'both' || (config.confirmation === 'auto' && !isStrong(config, claims));
   return both ? ['new', 'current'] : ['new'];
 }

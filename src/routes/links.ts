@@ -9,11 +9,12 @@ import {
   cancel,
   isOpen,
   PURPOSES,
-  requestUndo,
   type EmailChange,
   type Purpose,
   type Verdict,
 } from '../domain/email-change.ts';
+import { requestUndo } from '../domain/undo.ts';
+import { undoUntil } from '../domain/keep.ts';
 import { changeIdOf, purposeOf } from '../links.ts';
 import { causeOf } from '../plugins/cause.ts';
 import { limitPerIp } from '../plugins/rate-limit.ts';
@@ -50,7 +51,7 @@ export function registerLinks(app: App, deps: ApiDeps): void {
         email: forNewMailbox ? change.email : maskEmail(change.email),
         ...(current === undefined ? {} : { currentEmail: maskEmail(current) }),
         expiresAt: new Date(
-          purpose === 'undo' && change.undo ? change.undo.until : change.expiresAt,
+          purpose === 'undo' ? (undoUntil(change) ?? change.expiresAt) : change.expiresAt,
         ).toISOString(),
       };
     },

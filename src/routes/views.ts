@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { awaiting, isOver, PURPOSES, STATUSES, type EmailChange } from '../domain/email-change.ts';
 
+import { KEEPING, keepingOf, undoUntil } from '../domain/keep.ts';
+
 const status = z.enum(STATUSES);
 const time = z.iso.datetime();
 
@@ -25,6 +27,12 @@ export const changeSchema = z.object({
     .optional()
     .describe(
       'The current mailbox does not get our mail: it was not asked, or not told, and its silence is no consent.',
+    ),
+  keep: z
+    .enum(KEEPING)
+    .optional()
+    .describe(
+      'The owner asked to end the undo right: `asked`, `waiting` for an objection until undoUntil, `kept`; or `unreachable`, since the previous mailbox could not be told and keeps it.',
     ),
   revocation: z
     .enum(['pending', 'done', 'unsupported', 'failed'])
@@ -91,7 +99,8 @@ export function viewOf(change: EmailChange, now: number): z.output<typeof change
     ...(change.mailedAt === undefined ? {} : { mailedAt: iso(change.mailedAt) }),
     ...(change.confirmedAt === undefined ? {} : { confirmedAt: iso(change.confirmedAt) }),
     ...(change.committedAt === undefined ? {} : { committedAt: iso(change.committedAt) }),
-    ...(change.status === 'committed' && change.undo ? { undoUntil: iso(change.undo.until) } : {}),
+    ...(change.status === 'committed' && change.undo ? { undoUntil: iso(undoUntil(change)!) } : {}),
+    ...(change.keep ? { keep: keepingOf(change, now)! } : {}),
     ...(change.waivesAt === undefined ? {} : { waivesAt: iso(change.waivesAt) }),
     ...(change.unreachableAt === undefined ? {} : { currentMailbox: 'unreachable' }),
     ...(change.canceledBy ? { canceledBy: change.canceledBy } : {}),

@@ -15,7 +15,6 @@ import {
   expire,
   isOpen,
   request,
-  requestUndo,
   resend,
   STATUSES,
   type CanceledBy,
@@ -24,7 +23,7 @@ import {
 } from '../../src/domain/email-change.ts';
 import { KEEP_CLOSED_MS, keepUntil } from '../../src/domain/retention.ts';
 import { mailDeferred, mailRefused, mailSent, startMail } from '../../src/domain/mails.ts';
-import { refuseUndo, settleUndo, startUndoing } from '../../src/domain/undo.ts';
+import { refuseUndo, settleUndo, startUndoing, requestUndo } from '../../src/domain/undo.ts';
 import {
   ADA,
   AFTER_COOLDOWN,

@@ -25,7 +25,6 @@ import {
   expire,
   isOpen,
   request,
-  requestUndo,
   resend,
   undoUnderWay,
   type EmailChange,
@@ -39,7 +38,13 @@ import { keepUntil } from '../../src/domain/retention.ts';
 import { mayBeUndone } from '../../src/domain/keep.ts';
 import { mailSent, parseMailTask, startMail } from '../../src/domain/mails.ts';
 import { eventTask, transitionsOf } from '../../src/domain/transitions.ts';
-import { decideUndo, refuseUndo, settleUndo, startUndoing } from '../../src/domain/undo.ts';
+import {
+  decideUndo,
+  refuseUndo,
+  settleUndo,
+  startUndoing,
+  requestUndo,
+} from '../../src/domain/undo.ts';
 import { ADA, askFor, DAY, AFTER_UNDO, MINUTE, NOBODY, T0, TIMING, AFTERMATH } from './stories.ts';
 
 const ORIGINAL = 'a@x.test';

@@ -10,7 +10,6 @@ import {
   agree,
   cancel,
   request,
-  requestUndo,
   type EmailChange,
   type Side,
   type Step,
@@ -18,7 +17,7 @@ import {
   type Verdict,
 } from '../../src/domain/email-change.ts';
 import { KEEP_CLOSED_MS, keepUntil } from '../../src/domain/retention.ts';
-import { decideUndo, settleUndo, startUndoing } from '../../src/domain/undo.ts';
+import { decideUndo, settleUndo, startUndoing, requestUndo } from '../../src/domain/undo.ts';
 import {
   ADA,
   AFTER_UNDO,

@@ -10,7 +10,6 @@ import {
   cancel,
   expire,
   request,
-  requestUndo,
   type CanceledBy,
   type EmailChange,
   type Side,
@@ -19,7 +18,7 @@ import {
 } from '../../src/domain/email-change.ts';
 import { mailSent } from '../../src/domain/mails.ts';
 import { eventTask, transitionsOf } from '../../src/domain/transitions.ts';
-import { refuseUndo, settleUndo, startUndoing } from '../../src/domain/undo.ts';
+import { refuseUndo, settleUndo, startUndoing, requestUndo } from '../../src/domain/undo.ts';
 import {
   ADA,
   AFTERMATH,

@@ -6,7 +6,6 @@ import {
   cancel,
   expire,
   request,
-  requestUndo,
   type EmailChange,
   type Request,
   type Side,
@@ -15,7 +14,7 @@ import {
   type Verdict,
 } from '../../src/domain/email-change.ts';
 import { mailSent } from '../../src/domain/mails.ts';
-import { refuseUndo, settleUndo, startUndoing } from '../../src/domain/undo.ts';
+import { refuseUndo, settleUndo, startUndoing, requestUndo } from '../../src/domain/undo.ts';
 
 export const SECOND = 1000;
 export const MINUTE = 60 * SECOND;

@@ -4,11 +4,16 @@ import { invited, settle, startWriting } from '../../src/domain/commit.ts';
 import {
   agree,
   request,
-  requestUndo,
   type EmailChange,
   type UserChanges,
 } from '../../src/domain/email-change.ts';
-import { decideUndo, refuseUndo, settleUndo, startUndoing } from '../../src/domain/undo.ts';
+import {
+  decideUndo,
+  refuseUndo,
+  settleUndo,
+  startUndoing,
+  requestUndo,
+} from '../../src/domain/undo.ts';
 import {
   ADA,
   askFor,

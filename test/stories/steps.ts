@@ -26,10 +26,10 @@ export function addPerson(world: World, email = 'ada@old.example'): Person {
 }
 
 /** Signs in at the tenant as an app does, and stays signed in. */
-export async function signIn(world: World, email: string): Promise<Tokens> {
+export async function signIn(world: World, email: string, password = PASSWORD): Promise<Tokens> {
   world.tenant.configureSpa({ redirectUris: [REDIRECT_URI] });
   const scope = 'openid email change:email offline_access';
-  return createBrowser(world.tenant).logIn({ email, password: PASSWORD }, { scope });
+  return createBrowser(world.tenant).logIn({ email, password }, { scope });
 }
 
 /** Asks with a login of just now; `claims` are evidence in the access token. */

@@ -46,7 +46,7 @@ describe.each([
     else await mail(world, asked, 'notice');
     await use(world, 'confirm', await linkIn(world, asked, 'confirm', 'confirm'));
     await until(world, asked, { status: 'committed' });
-    await mail(world, asked, 'approved');
+    await mail(world, asked, CONFIRMATION === 'both' ? 'approved' : 'changed');
     const toCurrent = world.inbox.messages.filter(({ envelope: { to } }) => to[0] !== NEW);
     expect(toCurrent.map(({ envelope: { to } }) => to)).toEqual([[envelope], [envelope]]);
     expect(await view(world, asked)).not.toHaveProperty('currentMailbox');

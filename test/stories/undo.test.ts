@@ -1,5 +1,6 @@
 /** Takeover by email change is an incident of minutes: the previous mailbox takes its address back. */
 import { describe, expect, test } from 'vitest';
+import type { FaultAction } from '../../demo/tenant/faults.ts';
 import { expectProblem, submit } from '../support/wire.ts';
 import { eventually, startWorld, type World } from '../support/world.ts';
 import {
@@ -30,6 +31,7 @@ const A = 'ada@a.example';
 const B = 'ada@b.example';
 const C = 'ada@c.example';
 
+const wide = { rateLimit: { burst: 10_000, perSecond: 10_000 } };
 const undoLink = (world: World, committed: Change) => linkIn(world, committed, 'changed', 'undo');
 const addressOf = (world: World, { sub }: Person) => world.tenant.user(sub).email;
 const effective = (world: World) => world.tenant.patches().filter((call) => call.effective);
@@ -416,4 +418,119 @@ test('an undo token opens no other door, and no other token opens this one', asy
   expect((await view(world, stolen)).status).toBe('committed');
   expect((await view(world, eve)).status).toBe('committed');
   expect(effective(world)).toHaveLength(2);
+});
+
+describe('whoever set a password on a stolen account', () => {
+  const THIEFS = 'thief and his password';
+  const stolenBy = async (world: World) => {
+    const ada = addPerson(world, A);
+    const stolen = await change(world, ada, B);
+    const link = await undoLink(world, stolen);
+    world.tenant.updateUser(ada.sub, {
+      password: THIEFS,
+      last_password_reset: new Date(Date.now() + 1000).toISOString(),
+    });
+    return { ada, stolen, link };
+  };
+  /** The fault strikes the PATCH after the one that puts the address back. */
+  const afterTheAddress = (world: World, fault: FaultAction) => {
+    const match = { method: 'PATCH' };
+    const address = world.tenant.faults.add({ kind: 'delay', ms: 1, match, times: 1 });
+    void address.struck.then(() => world.tenant.faults.add({ ...fault, match, times: 1 }));
+  };
+  const passwords = (world: World) =>
+    world.tenant.patches().filter(({ body }) => 'password' in (body as object));
+
+  test('cannot sign in with it after the undo, and its owner is told where to set a new one', async () => {
+    const world = await startWorld({ env: { PASSWORD_RESET_URL: RESET } });
+    const { ada, stolen, link } = await stolenBy(world);
+    expect(await signIn(world, B, THIEFS)).toHaveProperty('access_token');
+    await use(world, 'undo', link);
+    await until(world, stolen, { status: 'undone' });
+    const restored = await mail(world, stolen, 'restored');
+    expect(oneLine(restored.text)).toContain(words('mail.restored.password'));
+    expect(restored.text).toContain(RESET);
+    expect(addressOf(world, ada)).toBe(A);
+    // In a PATCH of its own, strong, and nowhere to be read.
+    const [patch] = passwords(world);
+    expect(Object.keys(patch!.body as object).toSorted()).toEqual(['connection', 'password']);
+    expect(await signIn(world, A, THIEFS)).not.toHaveProperty('access_token');
+    expect(JSON.stringify(world.logs)).not.toMatch(/aA1!/);
+  });
+
+  test('is not helped by a tenant that refuses the password: address and sessions go, and the owner is told', async () => {
+    const world = await startWorld();
+    const { ada, stolen, link } = await stolenBy(world);
+    world.tenant.addSession(ada.sub);
+    const body = { statusCode: 400, error: 'Bad Request', message: 'PasswordStrengthError' };
+    afterTheAddress(world, { kind: 'status', status: 400, body });
+    await use(world, 'undo', link);
+    await until(world, stolen, { status: 'undone' });
+    const restored = await mail(world, stolen, 'restored');
+    expect(oneLine(restored.text)).toContain(words('mail.restored.password-failed'));
+    expect(world.logs).toContainEqual(
+      expect.objectContaining({ event: 'undo.password_failed', level: 'error' }),
+    );
+    await eventually(() => world.tenant.sessions(ada.sub).length === 0);
+  });
+
+  test('is helped by no lost answer: whatever came of it is read, and the owner is told', async () => {
+    const world = await startWorld();
+    const { stolen, link } = await stolenBy(world);
+    afterTheAddress(world, { kind: 'executeThenReset' });
+    await use(world, 'undo', link);
+    const restored = await mail(world, stolen, 'restored');
+    expect(oneLine(restored.text)).toContain(words('mail.restored.password'));
+    expect(await signIn(world, A, THIEFS)).not.toHaveProperty('access_token');
+  });
+
+  test('before the change is nobody of that kind: the password stays', async () => {
+    const world = await startWorld();
+    const ada = addPerson(world, A);
+    world.tenant.updateUser(ada.sub, {
+      last_password_reset: new Date(Date.now() - 60_000).toISOString(),
+    });
+    const stolen = await change(world, ada, B);
+    await use(world, 'undo', await undoLink(world, stolen));
+    const restored = await mail(world, stolen, 'restored');
+    expect(oneLine(restored.text)).toContain(words('mail.restored.next'));
+    expect(passwords(world)).toEqual([]);
+  });
+});
+
+describe('whoever changes the address again and again', () => {
+  test('is stopped by the limit, which an undo gives back, and never outruns the first mailbox', async () => {
+    const world = await startWorld({ env: { LIMIT_COMMITTED: '3/7d' } });
+    const ada = addPerson(world, A);
+    const first = await change(world, ada, B);
+    const link = await undoLink(world, first);
+    await change(world, { ...ada, email: B }, C);
+    await change(world, { ...ada, email: C }, 'ada@d.example');
+    const refused = await tryToAsk(world, ada, 'ada@e.example');
+    expectProblem(refused, 'too-many-requests');
+    const waitS = Number(refused.headers.get('retry-after'));
+    expect(waitS).toBeGreaterThan(6.9 * 86_400);
+    await use(world, 'undo', link);
+    await until(world, first, { status: 'undone' });
+    expect(addressOf(world, ada)).toBe(A);
+    world.pass(25 * HOUR);
+    expect((await tryToAsk(world, ada, 'ada@e.example')).status).toBe(202);
+  });
+
+  test('sixty times leaves the undo where it was, also with a request pending', async () => {
+    const world = await startWorld({ env: { AUTH0_RATE: '1000' }, tenant: wide });
+    const ada = addPerson(world, A);
+    const first = await change(world, ada, B);
+    const link = await undoLink(world, first);
+    let email = B;
+    for (let i = 0; i < 60; i += 1) {
+      const to = `thief${i}@d.example`;
+      await change(world, { ...ada, email }, to);
+      email = to;
+    }
+    await ask(world, { ...ada, email }, 'pending@d.example');
+    await use(world, 'undo', link);
+    await until(world, first, { status: 'undone' });
+    expect(addressOf(world, ada)).toBe(A);
+  }, 60_000);
 });
