@@ -7,6 +7,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { hasStanding } from './domain/account.ts';
 import { PURPOSES, type EmailChange, type Purpose } from './domain/email-change.ts';
+import { tokenFromPaste } from './client/paste.js';
 import type { Config } from './config.ts';
 
 const TOKEN = /^[\w-]{64}$/;
@@ -62,12 +63,14 @@ function proof(change: EmailChange, purpose: Purpose): Buffer {
 }
 
 /**
- * What people paste: the token, the token in groups, or the whole link. Nothing is guessed: what
- * does not reduce to one token stays as it is and is refused like any other wrong token.
+ * Where a link was meant to lead that a gateway bent on its way: `/confirm%23<token>`,
+ * `/confirm%2523<token>`, `/confirm/<token>`. In its path again, the token would reach logs.
  */
-export function tokenFromPaste(text: string): string {
-  const compact = text.replaceAll(/\s/g, '');
-  return /(?:#|[?&]token=)([\w-]+)$/.exec(compact)?.[1] ?? compact;
+export function mendLink(url: string): string | undefined {
+  const purpose = PURPOSES.find((each) => url.startsWith(`/${each}`));
+  if (purpose === undefined) return undefined;
+  const token = tokenFromPaste(url.slice(purpose.length + 1));
+  return TOKEN.test(token) ? `/${purpose}#${token}` : undefined;
 }
 
 /** The https link of a mail. In a fragment the token never reaches a server, proxy, log or Referer. */

@@ -13,8 +13,8 @@ import {
   linkToken,
   linkUrl,
   purposeOf,
-  tokenFromPaste,
 } from '../src/links.ts';
+import { tokenFromPaste } from '../src/client/paste.js';
 
 const base64url = (bytes: number) =>
   fc

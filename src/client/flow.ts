@@ -127,7 +127,11 @@ export function createFlow(host: HTMLElement) {
       );
     },
     async code() {
-      const code = view.code.value.replace(/\D/g, '');
+      const typed = view.code.value;
+      const code = typed.replace(/\D/g, '');
+      // Two codes may stand in one mail: the digits belong here, the long one to the link.
+      if (typed.length > 15 && /[a-z]/i.test(typed))
+        throw Object.assign(new Error('link code'), { code: 'link-code' });
       if (code.length !== 8) throw new EmailChangeError(0, { code: 'invalid-code' });
       show(await client.confirmByCode(state.change!.id, code));
       view.code.value = '';

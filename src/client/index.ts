@@ -6,6 +6,7 @@
 import { bodyOf, createCall, type CallOptions, type ClientOptions } from './calls.ts';
 import type { EmailChange, Inspection, Outcome, Purpose } from './email-change.ts';
 import type { EmailChangeError } from './errors.ts';
+import { tokenFromPaste } from './paste.js';
 import { watch, type WatchOptions } from './watch.ts';
 
 export type { CallOptions, ClientOptions, Fetch } from './calls.ts';
@@ -52,7 +53,7 @@ export function createEmailChangeClient(options: ClientOptions) {
         purpose,
         { signal },
         {
-          body: { token: tokenOf(link) },
+          body: { token: tokenFromPaste(link) },
           open: true,
           headers: wait ? { prefer: `wait=${wait}` } : {},
         },
@@ -93,7 +94,7 @@ export function createEmailChangeClient(options: ClientOptions) {
 
     /** What a mailed link is for, without using it. Takes the token or the whole link. */
     inspect: (link: string, more: CallOptions = {}): Promise<Inspection> =>
-      read('POST', 'links/inspect', more, { body: { token: tokenOf(link) }, open: true }),
+      read('POST', 'links/inspect', more, { body: { token: tokenFromPaste(link) }, open: true }),
 
     // The links, by token or whole. Using one again answers with what is recorded.
     confirm: useLink('confirm'),
@@ -116,9 +117,3 @@ export function createEmailChangeClient(options: ClientOptions) {
 /** Where the device is, by the clock: mails tell times in it. Not every runtime knows. */
 const ownZone = (): string | undefined =>
   globalThis.Intl?.DateTimeFormat?.().resolvedOptions().timeZone;
-
-/** The token in what people and apps have: the token, the link, or either over a few lines. */
-const tokenOf = (link: string): string => {
-  const compact = link.replace(/\s/g, '');
-  return /(?:#|[?&]token=)([\w-]{64})(?![\w-])/.exec(compact)?.[1] ?? compact;
-};

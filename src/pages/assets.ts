@@ -9,7 +9,8 @@ const read = (name: string): string =>
 /** What the pages load, by path: the routes serve these as they are. */
 export const ASSETS = {
   '/assets/link.js': {
-    body: read('link.js'),
+    // The page reads what is pasted by the same grammar as the server and the client.
+    body: `'use strict';\n${read('../../client/paste.js').replaceAll(/^export |^\/\/.*\n?/gm, '')}${read('link.js')}`,
     type: 'text/javascript; charset=utf-8',
   },
   '/assets/pages.css': { body: read('pages.css'), type: 'text/css; charset=utf-8' },

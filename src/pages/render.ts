@@ -8,7 +8,7 @@ import type { Brand } from '../mail/brand.ts';
 import { script } from './assets.ts';
 import { render } from './layout.ts';
 import { isPassing, type Outcome } from './outcome.ts';
-import { scriptWords, wordsFor, type LinkProblem, type Say } from './words.ts';
+import { isWrongLink, scriptWords, wordsFor, type LinkProblem, type Say } from './words.ts';
 
 /**
  * The page of a link: one button, and no effect before it is pressed. `token` is given when the
@@ -36,7 +36,8 @@ export function renderLinkPage(input: {
       texts,
       templates,
       // A token that came along needs no field; one that did not work does.
-      carried: token !== '' && problem !== 'invalid-link',
+      carried: token !== '' && !(problem && isWrongLink(problem)),
+      wrong: problem !== undefined && isWrongLink(problem),
       currentLabel: say(purpose === 'undo' ? 'fact.previous' : 'fact.current'),
       newLabel: say('fact.new'),
       untilLabel: say(purpose === 'undo' ? 'fact.undoUntil' : 'fact.validUntil'),

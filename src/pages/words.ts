@@ -1,5 +1,5 @@
 /** What the pages say about a link and an outcome: keys of the catalog, chosen and put in order. */
-import { STATUSES, type Purpose } from '../domain/email-change.ts';
+import { PURPOSES, STATUSES, type Purpose } from '../domain/email-change.ts';
 import type { MessageKey } from '../locales/messages.ts';
 import { closedOutcome, isPassing, type Outcome } from './outcome.ts';
 
@@ -10,8 +10,23 @@ export type Tone = '' | 'good' | 'wait' | 'stop';
 export type Say = (key: MessageKey) => string;
 export type Words = { title: string; texts: string[]; tone: Tone };
 
-const PROBLEMS = ['invalid-link', 'try-again', 'too-many-requests'] as const;
+/** What was pasted (`digits` and `part` by their form alone, `other-…` a link of another purpose). */
+const PROBLEMS = [
+  'invalid-link',
+  'digits',
+  'part',
+  'other-confirm',
+  'other-approve',
+  'other-cancel',
+  'other-undo',
+  'try-again',
+  'too-many-requests',
+] as const;
 export type LinkProblem = (typeof PROBLEMS)[number];
+
+/** Another link, or the rest of it, is needed. */
+export const isWrongLink = (problem: LinkProblem): boolean =>
+  problem !== 'try-again' && problem !== 'too-many-requests';
 
 /** All that link.js may have to say, by the name it asks for: a step, a problem, a status. */
 export function scriptWords(purpose: Purpose, say: Say): (Words & { id: string })[] {
@@ -23,19 +38,25 @@ export function scriptWords(purpose: Purpose, say: Say): (Words & { id: string }
   const outcomes = STATUSES.map((id) => [id, closedOutcome(purpose, id)] as const);
   return [
     { id: 'ready', title: own, tone: '', texts: [say(`page.${purpose}.lead`)] },
+    { id: 'missing', title: own, tone: '', texts: [say('page.manual')] },
     { id: 'checking', title: own, tone: '', texts: [say('page.checking')] },
     { id: 'unreachable', title: own, tone: 'stop', texts: [say('page.unreachable')] },
-    ...PROBLEMS.map((id) => ({
-      id,
-      title: say(`page.problem.${id}.title`),
-      tone: 'stop' as const,
-      texts: [say(`page.problem.${id}`)],
-    })),
+    ...PROBLEMS.map((id) => ({ id, ...problemWords(id, say) })),
     ...[...outcomes, ['agreed', agreed[purpose]] as const].flatMap(([id, outcome]) =>
       outcome ? [{ id, ...wordsFor(outcome, purpose, say) }] : [],
     ),
   ];
 }
+
+function problemWords(id: LinkProblem, say: Say): Words {
+  const other = PURPOSES.find((purpose) => id === `other-${purpose}`);
+  return {
+    title: say(other ? 'page.problem.other-link.title' : `page.problem.${id as Plain}.title`),
+    tone: 'stop',
+    texts: [say(`page.problem.${id}`), ...(other ? [say('page.problem.other-link')] : [])],
+  };
+}
+type Plain = Exclude<LinkProblem, `other-${Purpose}`>;
 
 export function wordsFor(outcome: Outcome, purpose: Purpose, say: Say): Words {
   const { kind } = outcome;

@@ -5,6 +5,7 @@ import type { App } from '../api-deps.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import type { Deps } from '../deps.ts';
+import { mendLink } from '../links.ts';
 import { describeError } from '../log.ts';
 import { matchLocale } from '../locales/messages.ts';
 import { PAGE_CSP } from '../pages/assets.ts';
@@ -70,7 +71,7 @@ function sendProblem(reply: FastifyReply, problem: Problem, deps: Deps): Fastify
 }
 
 /** A person with a browser, away from the API: words instead of JSON. */
-const isPageVisit = ({ url, headers }: FastifyRequest): boolean =>
+export const isPageVisit = ({ url, headers }: FastifyRequest): boolean =>
   !url.startsWith('/v1/') && /\btext\/html\b/.test(headers.accept ?? '');
 
 const PAGE_ERRORS: Partial<Record<ProblemCode, PageError>> = {
@@ -106,8 +107,12 @@ function collectRoutes(app: App): (url: string) => string[] {
 /** What the router refuses (a URL that does not decode) meets no hook: no header is there but these. */
 export const answerRouterError =
   (deps: Deps) =>
-  (error: Error, _request: FastifyRequest, reply: FastifyReply): void =>
-    void sendProblem(reply.headers(SECURITY_HEADERS), expose(error), deps);
+  (error: Error, request: FastifyRequest, reply: FastifyReply): void => {
+    reply.headers(SECURITY_HEADERS);
+    const mended = request.method === 'GET' ? mendLink(request.url) : undefined;
+    if (mended === undefined) void sendProblem(reply, expose(error), deps);
+    else void reply.redirect(mended, 303);
+  };
 
 const BY_NODE_CODE: Record<string, ProblemCode> = {
   HPE_HEADER_OVERFLOW: 'headers-too-large',

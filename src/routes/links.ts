@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { announce } from '../announce.ts';
 import type { ApiDeps, App } from '../api-deps.ts';
+import { tokenFromPaste } from '../client/paste.js';
 import { maskEmail } from '../domain/email-address.ts';
 import {
   agree,
@@ -23,7 +24,9 @@ import { createSettling, isUnderWay } from './settling.ts';
 import { inspectionSchema, outcomeOf, outcomeSchema, problemSchema } from './views.ts';
 
 // No length of its own: what is too long is a wrong token like any other, and the body is bounded.
-const linkBody = z.strictObject({ token: z.string().describe('The token of the link.') });
+const linkBody = z.strictObject({
+  token: z.string().describe('The token of the link, or the link as it came, wrapped or not.'),
+});
 const responses = { 200: outcomeSchema, 202: outcomeSchema, '4xx': problemSchema };
 
 export function registerLinks(app: App, deps: ApiDeps): void {
@@ -42,7 +45,7 @@ export function registerLinks(app: App, deps: ApiDeps): void {
       },
     },
     async (req) => {
-      const { change, purpose } = await findByToken(deps, req.body.token);
+      const { change, purpose } = await findByToken(deps, tokenFromPaste(req.body.token));
       const forNewMailbox = purpose === 'confirm';
       const current = change.account?.email;
       return {
@@ -62,7 +65,7 @@ export function registerLinks(app: App, deps: ApiDeps): void {
       `/v1/${purpose}`,
       { ...guarded, schema: { tags: ['links'], body: linkBody, response: responses } },
       async (req, reply) => {
-        const change = await useLink(deps, req, purpose, req.body.token);
+        const change = await useLink(deps, req, purpose, tokenFromPaste(req.body.token));
         const waitMs = preferredWaitMs(req.headers['prefer']);
         if (waitMs === 0) return reply.status(202).send(outcomeOf(change, now()));
         const outcome = await untilSettled(change, waitMs);
@@ -76,6 +79,15 @@ export function registerLinks(app: App, deps: ApiDeps): void {
 
 /** Everything that is not a living token of ours gets this one answer. */
 const invalidLink = () => new Problem('invalid-link');
+
+/** A genuine link, only not of this page. The API says no more than of any wrong link. */
+export class OtherLink extends Problem {
+  readonly purpose: Purpose;
+  constructor(purpose: Purpose) {
+    super('invalid-link');
+    this.purpose = purpose;
+  }
+}
 
 /** @throws {Problem} invalid-link */
 async function findByToken(
@@ -106,7 +118,8 @@ export async function useLink(
   purpose: Purpose,
   token: string,
 ): Promise<EmailChange> {
-  const { change } = await findByToken(deps, token);
+  const { change, purpose: found } = await findByToken(deps, token);
+  if (found !== purpose) throw new OtherLink(found);
   deps.reached('click.read');
   let latest = change;
   const decided = await deps.changes.decide(

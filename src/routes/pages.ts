@@ -7,9 +7,10 @@ import formbody from '@fastify/formbody';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ApiDeps, App } from '../api-deps.ts';
+import { formOfPaste, tokenFromPaste } from '../client/paste.js';
 import { maskEmail } from '../domain/email-address.ts';
 import { PURPOSES, type Purpose } from '../domain/email-change.ts';
-import { tokenFromPaste } from '../links.ts';
+import { mendLink } from '../links.ts';
 import { matchLocale, type Locale } from '../locales/messages.ts';
 import { ASSETS, PAGE_CSP, renderBrandCss } from '../pages/assets.ts';
 import { outcomeOf, type Outcome } from '../pages/outcome.ts';
@@ -20,14 +21,15 @@ import {
   renderResultPage,
 } from '../pages/render.ts';
 import type { LinkProblem } from '../pages/words.ts';
+import { isPageVisit } from '../plugins/problem-details.ts';
 import { limitPerIp } from '../plugins/rate-limit.ts';
 import { expose, Problem, PROBLEMS, type ProblemCode } from '../problems.ts';
 import { SealError } from '../seal.ts';
-import { useLink } from './links.ts';
+import { OtherLink, useLink } from './links.ts';
 import { createSettling } from './settling.ts';
 
-const form = z.strictObject({ token: z.string().max(2000) });
-const linkQuery = z.object({ token: z.string().max(2000).optional() });
+const form = z.strictObject({ token: z.string().max(8000) });
+const linkQuery = z.object({ token: z.string().max(8000).optional().catch(undefined) });
 const resultQuery = z.object({ receipt: z.string().max(1000) });
 const hidden = { hide: true };
 
@@ -55,6 +57,15 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
       },
     );
 
+    // A person came by a bent link: what can be mended leads on, and from the rest a field helps.
+    app.get(`/${purpose}*`, { ...looked, schema: hidden }, (req, reply) => {
+      if (/^[\w-]/.test(req.url.slice(purpose.length + 1))) return reply.callNotFound();
+      const mended = mendLink(req.url);
+      if (mended !== undefined) return reply.redirect(mended, 303);
+      if (!isPageVisit(req)) return reply.callNotFound();
+      return html(reply, 200, renderLinkPage({ purpose, locale: localeOf(req), brand }));
+    });
+
     app.post(
       `/${purpose}`,
       {
@@ -63,9 +74,9 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
         // A person is looking: the same page again, with the reason and the token still in it.
         errorHandler: (error, req, reply) => {
           const problem = expose(error);
-          const shown = PAGE_PROBLEMS[problem.code];
-          if (!shown) throw problem;
           const token = postedToken(req);
+          const shown = linkProblem(problem, token);
+          if (!shown) throw problem;
           const page = renderLinkPage({
             purpose,
             locale: localeOf(req),
@@ -166,6 +177,18 @@ async function refuseCrossSite(req: FastifyRequest): Promise<void> {
   const site = req.headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin' && site !== 'none')
     throw new Problem('cross-site');
+}
+
+/**
+ * What was pasted in place of this page's link. The page alone says so, to a reader who has that
+ * mail; the API has one answer for whatever is no link of its own.
+ */
+function linkProblem(problem: Problem, pasted = ''): LinkProblem | undefined {
+  const shown = PAGE_PROBLEMS[problem.code];
+  if (shown !== 'invalid-link') return shown;
+  if (problem instanceof OtherLink) return `other-${problem.purpose}`;
+  const form = formOfPaste(pasted);
+  return form === 'digits' || form === 'part' ? form : shown;
 }
 
 function postedToken(req: FastifyRequest): string | undefined {

@@ -51,7 +51,7 @@ describeInBrowser('axe', ({ open }) => {
     await ask(page);
     await button(page, 'Send it again').waitFor();
     await look(page, 'element-pending');
-    await page.getByLabel('Or type the code from the mail').press('Enter');
+    await page.getByLabel('Or type the eight-digit app code from the mail').press('Enter');
     await expectText(page, 'The code is wrong or too old.');
     await look(page, 'element-code-wrong');
     await button(page, 'Cancel').click();

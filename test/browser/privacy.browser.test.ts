@@ -42,6 +42,9 @@ const leaks = (stage: Stage, tokens: string[]): string[] =>
 async function live(context: BrowserContext, link: string): Promise<void> {
   const page = await openLink(context, link);
   await page.reload();
+  await page.locator('#review').waitFor();
+  await page.goto('about:blank');
+  await page.goto(link.split('#')[0]!);
   await page.getByLabel(say('page.field')).fill(link);
   await button(page, 'page.continue').click();
   await page.locator('#review').waitFor();
@@ -165,17 +168,17 @@ describeInBrowser('what stays private', ({ open }) => {
     const cancel = /[\w-]{64}$/.exec(await stage.mailed('cancel', OLD))![0];
     const context = await open({ tolerates: /status of 400/ });
     const wrong = [
-      `/confirm#${token.slice(0, -4)}AAAA`,
-      `/confirm#${token.slice(0, 30)}`,
-      `/confirm#${cancel}`,
-      `/undo#${token}`,
-      `/confirm#${'A'.repeat(64)}`,
-      '/confirm#<img src=x onerror=alert(1)>',
-    ];
-    for (const path of wrong) {
+      [`/confirm#${token.slice(0, -4)}AAAA`, 'invalid-link'],
+      [`/confirm#${token.slice(0, 30)}`, 'part'],
+      [`/confirm#${cancel}`, 'other-link'],
+      [`/undo#${token}`, 'other-link'],
+      [`/confirm#${'A'.repeat(64)}`, 'invalid-link'],
+      ['/confirm#<img src=x onerror=alert(1)>', 'invalid-link'],
+    ] as const;
+    for (const [path, kind] of wrong) {
       const page = await context.newPage();
       await page.goto(`${stage.front.url}${path}`);
-      await expectHeading(page, 'page.problem.invalid-link.title');
+      await expectHeading(page, `page.problem.${kind}.title`);
       const text = await page.locator('body').innerText();
       expect(text).not.toContain(NEW);
       expect(text).not.toContain('example.com');

@@ -214,6 +214,7 @@ describeInBrowser('the element in an app', ({ open }) => {
     await ask(page);
     expect((await sent).postDataJSON()).toEqual({
       email: NEW,
+      timeZone: expect.any(String),
       returnTo: `${host.url}/`,
       locale: 'en',
     });

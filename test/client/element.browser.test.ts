@@ -129,7 +129,7 @@ describeInBrowser('the element', ({ open }) => {
       const page = await host.open(await tab());
       await ask(page);
       await expectText(page, MAILED);
-      const code = page.getByLabel('Or type the code from the mail');
+      const code = page.getByLabel('Or type the eight-digit app code from the mail');
       expect(await code.isVisible()).toBe(false);
       await page.evaluate(
         `document.querySelector('readdress-change-email').toggleAttribute('code')`,
@@ -140,6 +140,10 @@ describeInBrowser('the element', ({ open }) => {
       await code.fill('1234');
       await code.press('Enter');
       await expectText(page, 'The code is wrong or too old.');
+      // The other code of that mail, in groups as it stands there: said before anybody is asked.
+      await code.fill('AbCdEf01 23456789 AbCdEf01 23456789');
+      await code.press('Enter');
+      await expectText(page, 'That is the link code.');
       await code.fill('0000 0000');
       await button(page, 'Confirm').click();
       await expectText(page, 'The code is wrong or too old.');

@@ -8,6 +8,7 @@ import { LOCALES, matchLocale, message } from '../../src/locales/messages.ts';
 import { ASSETS, PAGE_CSP, renderBrandCss } from '../../src/pages/assets.ts';
 import { renderLinkPage, renderResultPage } from '../../src/pages/render.ts';
 import { describeInBrowser } from '../support/browser.ts';
+import { REWRITES } from '../support/gateways.ts';
 
 const TOKEN = 'AbCdEf0123456789-_'.repeat(4).slice(0, 64);
 const OTHER = 'ZyXwVu9876543210_-'.repeat(4).slice(0, 64);
@@ -186,12 +187,78 @@ describeInBrowser('the link page in a browser', (windows) => {
     expect(site.posted()).toEqual([TOKEN]);
   });
 
-  test('a link for another button is not taken', async () => {
+  test('a link for another button is not taken, and says which button it is for', async () => {
     const site = await startSite({ status: 200, body: { ...LINK, purpose: 'cancel' } });
     const page = await open();
     await page.goto(`${site.url}/confirm#${TOKEN}`);
-    await page.getByText(say('page.problem.invalid-link.title')).waitFor();
+    await page.getByText(say('page.problem.other-link.title')).waitFor();
+    await page.getByText(say('page.problem.other-cancel')).waitFor();
     expect(await page.locator('#review').isVisible()).toBe(false);
+  });
+
+  test.each([
+    ['1234 5678', 'page.problem.digits'],
+    [TOKEN.slice(0, 32), 'page.problem.part'],
+    ['hello', 'page.problem.invalid-link'],
+  ] as const)('%j in the field is told for what it is, and asks nobody', async (text, key) => {
+    const site = await startSite();
+    const page = await open();
+    await page.goto(`${site.url}/confirm`);
+    await page.getByText(say('page.manual')).waitFor();
+    expect(await page.locator('#token').getAttribute('autocomplete')).toBe('off');
+    await paste(page, text);
+    await page.getByText(say(`${key}.title`), { exact: true }).waitFor();
+    await page.getByText(say(key)).waitFor();
+    expect(await page.locator('#token').getAttribute('aria-invalid')).toBe('true');
+    expect(site.seen.filter(({ path }) => path.startsWith('/v1/'))).toEqual([]);
+  });
+
+  test.each(Object.entries(REWRITES))('pasted as %s a link is reviewed', async (_, rewrite) => {
+    const site = await startSite();
+    const page = await open();
+    await page.goto(`${site.url}/confirm`);
+    await paste(
+      page,
+      rewrite(`https://id.example/confirm#${TOKEN}`, TOKEN).replaceAll(/[\r\n]+/g, ' '),
+    );
+    await page.locator('#review').waitFor();
+    const [asked] = site.seen.filter(({ path }) => path === '/v1/links/inspect');
+    expect(asked?.body).toBe(JSON.stringify({ token: TOKEN }));
+  });
+
+  test('a reload, a link elsewhere and Back, and a tab that was put away lead to the review again', async () => {
+    const site = await startSite();
+    const page = await open();
+    await page.goto(`${site.url}/confirm#${TOKEN}`);
+    await page.locator('#review').waitFor();
+    await page.reload();
+    await page.locator('#review').waitFor();
+    expect(page.url()).toBe(`${site.url}/confirm`);
+    await page.goto('about:blank');
+    await page.goBack();
+    await page.locator('#review').waitFor();
+    await settled(page);
+    await button(page).click();
+    await page.getByText(say('page.outcome.done.title')).waitFor();
+    // After the outcome the token is gone, and Back says how it ended.
+    site.answer = { status: 200, body: { ...LINK, status: 'committed' } };
+    await page.goBack();
+    await page.getByText(say('page.outcome.already-done.title')).waitFor();
+    expect(await page.evaluate('JSON.stringify(history.state)')).not.toContain(TOKEN);
+    await page.reload();
+    await page.getByText(say('page.outcome.already-done.title')).waitFor();
+    expect(await page.locator('input:visible').count()).toBe(0);
+  });
+
+  test('a change under way is asked for again after a reload', async () => {
+    const site = await startSite({ status: 200, body: { ...LINK, status: 'confirmed' } });
+    const page = await open();
+    await page.goto(`${site.url}/confirm#${TOKEN}`);
+    await page.getByText(say('page.outcome.processing.title')).waitFor();
+    site.answer = { status: 200, body: { ...LINK, status: 'committed' } };
+    await page.reload();
+    await page.getByText(say('page.outcome.already-done.title')).waitFor();
+    expect(await heading(page)).toBe(say('page.outcome.already-done.title'));
   });
 
   test('without a fragment a pasted code is reviewed first, and a double click confirms nothing', async () => {

@@ -173,7 +173,7 @@ describe('the link page', () => {
     const html = renderLinkPage({ purpose: 'cancel', locale: 'en', brand });
     expect(html).toContain('<form id="form" method="post" action="/cancel"');
     expect(html).toMatch(/<label for="token">/);
-    expect(html).toMatch(/<input id="token"[^>]*autocomplete="one-time-code"/);
+    expect(html).toMatch(/<input id="token"[^>]*autocomplete="off"/);
     expect(html.match(/<button(?![^>]*hidden)/g)).toHaveLength(1);
     expect(html).not.toMatch(/<div id="manual" hidden/);
   });

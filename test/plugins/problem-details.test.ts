@@ -48,6 +48,9 @@ describe('a path or a method that is not there', () => {
         expect(answer.headers.get('allow')?.split(', ').toSorted(), path).toEqual(methods);
       }
 
+    // Below a link's page people find the field for what they can copy from the mail.
+    const astray = await send(world.api, '/confirm/x', { headers: HTML });
+    expect([astray.status, astray.text.includes('id="token"')]).toEqual([200, true]);
     const forPeople = await send(world.api, '/nowhere', { headers: HTML });
     expect(forPeople.status).toBe(404);
     expect(forPeople.headers['content-type']).toBe('text/html; charset=utf-8');

@@ -216,34 +216,51 @@ describe('the button', () => {
     }
   });
 
-  test('with a wrong code shows the same page again, the same for every wrong one', async () => {
+  test('with a wrong code shows the same page again, and says what it was by its form alone', async () => {
     const world = await startWorld();
     const change = await askAndReadMail(world, await newUser(world), 'new@example.org');
     const { confirm: token } = change;
-    const wrong = [
-      '',
-      'x',
-      'undefined',
-      'A'.repeat(64),
-      token.slice(0, -1),
-      `${token}A`,
-      token.slice(0, 30) + (token[30] === 'A' ? 'B' : 'A') + token.slice(31),
-      change.cancel,
-      '<script>alert(1)</script>',
-      `"><img src=x onerror=alert(1)>`,
-      'x'.repeat(5000),
-    ];
-    const pages = new Set<string>();
-    for (const text of wrong) {
-      const page = await submit(world, '/confirm', text);
-      expect(page.status, text).toBe(400);
-      expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
-      expect(headingOf(page)).toBe(say('page.problem.invalid-link.title'));
-      expect(page.text).not.toMatch(/<script>|<img/);
-      // The field keeps what was typed, as text.
-      pages.add(page.text.replace(/ value="[^"]*"/, ''));
+    const wrong = {
+      'invalid-link': [
+        '',
+        'x',
+        'undefined',
+        'A'.repeat(64),
+        `${token}A`,
+        token.slice(0, 30) + (token[30] === 'A' ? 'B' : 'A') + token.slice(31),
+        '<script>alert(1)</script>',
+        `"><img src=x onerror=alert(1)>`,
+        'x'.repeat(5000),
+      ],
+      part: [
+        token.slice(0, -1),
+        token.slice(0, 32),
+        `http://localhost:3999/confirm#${token.slice(9)}`,
+      ],
+      digits: ['1234 5678', '12345678'],
+      'other-link': [change.cancel, `http://localhost:3999/cancel#${change.cancel}`],
+    } as const;
+    await quiet(world);
+    const before = await state(world);
+    for (const [kind, texts] of Object.entries(wrong) as [
+      keyof typeof wrong,
+      readonly string[],
+    ][]) {
+      const pages = new Set<string>();
+      for (const text of texts) {
+        const page = await submit(world, '/confirm', text);
+        expect(page.status, text).toBe(400);
+        expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
+        expect(headingOf(page), text).toBe(say(`page.problem.${kind}.title`));
+        expect(page.text).not.toMatch(/<script>|<img/);
+        // The field keeps what was typed, as text.
+        pages.add(page.text.replace(/ value="[^"]*"/, ''));
+      }
+      expect(pages.size).toBe(1);
     }
-    expect(pages.size).toBe(1);
+    expect(await state(world)).toEqual(before);
+    const cancel = await submit(world, '/confirm', change.cancel);
+    expect(cancel.text).toContain(say('page.problem.other-cancel'));
     for (const body of [
       '',
       'token=a&token=b',

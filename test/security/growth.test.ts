@@ -7,7 +7,7 @@
 import { describe, expect, test } from 'vitest';
 import { matchLocale } from '../../src/locales/messages.ts';
 import { parseEmail } from '../../src/domain/email-address.ts';
-import { tokenFromPaste } from '../../src/links.ts';
+import { tokenFromPaste } from '../../src/client/paste.js';
 import { networkOf } from '../../src/plugins/network.ts';
 import { newUser, send } from '../support/wire.ts';
 import { startWorld } from '../support/world.ts';
@@ -71,6 +71,11 @@ const RUNS = Object.fromEntries([
   repeated('a', '', '@'),
   repeated('xn--', 'a@'),
   repeated('a-', 'a@', '.example'),
+  repeated('?u=http:'),
+  repeated('/v3/__'),
+  repeated('*', '/v3/__', '__;'),
+  repeated('a/https://'),
+  repeated('?u=aHR0c'),
 ]) as Record<string, (length: number) => string>;
 
 /** What is beneath notice, in ms: without it the ratio of two tiny numbers would be anything. */

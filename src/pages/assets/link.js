@@ -1,15 +1,8 @@
 // The page behind a mailed link. Takes the token out of the address bar, asks what it would do, and
 // shows that before there is a button to press. It never submits by itself: mail scanners run
 // scripts too. The server wrote all words into the page, so that they are in the reader's language.
-'use strict';
-
+// What is pasted is read by client/paste.js, which stands before this in the file that is served.
 const byId = (id) => document.getElementById(id);
-
-// A gateway may add to a fragment, and people paste whole links, or codes in groups.
-function tokenIn(text) {
-  const bare = text.replace(/\s/g, '');
-  return /(?:^|[^\w-])([\w-]{64})(?![\w-])/.exec(bare)?.[1] ?? bare;
-}
 
 {
   const form = byId('form');
@@ -37,9 +30,12 @@ function tokenIn(text) {
     submit.hidden = state !== 'manual' && state !== 'review';
     form.hidden = state === 'checking' || state === 'closed';
     submit.textContent = state === 'manual' ? next : button;
-    field.ariaInvalid = String(words === 'invalid-link');
+    field.ariaInvalid = String(state === 'manual' && words !== 'ready' && words !== 'missing');
     reviewedAt = state === 'review' ? performance.now() : undefined;
     if (state === 'review') field.value = token;
+    // Outlives a reload, Back and a discarded tab, in no address: the token, or how it all ended.
+    const isEnd = state === 'closed' && words !== 'confirmed' && words !== 'agreed';
+    history.replaceState(state === 'manual' ? null : isEnd ? { end: words } : { token }, '');
   }
 
   function put(id, text) {
@@ -48,8 +44,10 @@ function tokenIn(text) {
   }
 
   async function inspect(text) {
-    token = tokenIn(text);
+    token = tokenFromPaste(text);
     const mine = ++asked;
+    const form = formOfPaste(text);
+    if (form !== 'token') return show('manual', byId(form) ? form : 'invalid-link');
     show('checking', 'checking');
     const answer = await ask();
     if (mine === asked) show(...answer);
@@ -71,7 +69,8 @@ function tokenIn(text) {
     }
     if (response.status === 429) return ['retry', 'too-many-requests'];
     if (response.status >= 500) return ['retry', 'unreachable'];
-    if (!response.ok || link.purpose !== purpose) return ['manual', 'invalid-link'];
+    if (!response.ok) return ['manual', 'invalid-link'];
+    if (link.purpose !== purpose) return ['manual', `other-${link.purpose}`];
     if (byId(link.status)) return ['closed', link.status];
     if (side && link.awaiting?.includes(side) === false) return ['closed', 'agreed'];
     const until = new Date(link.expiresAt);
@@ -84,11 +83,13 @@ function tokenIn(text) {
 
   function start() {
     form.reset();
-    const link = location.hash.slice(1) || field.value || token;
+    const link = location.hash.slice(1) || field.value || token || history.state?.token;
     // With LINK_STYLE=query the token is in the search part.
-    history.replaceState(null, '', location.pathname + (field.value ? '' : location.search));
+    const search = field.value ? '' : location.search;
+    history.replaceState(history.state, '', location.pathname + search);
     if (link) void inspect(link);
-    else show('manual');
+    else if (byId(history.state?.end)) show('closed', history.state.end);
+    else show('manual', 'missing');
   }
 
   // After the reader asked for it, a screen reader should begin at the new heading.
