@@ -20,8 +20,8 @@ export type FaultAction =
       body?: unknown;
       headers?: Record<string, string>;
     }
-  /** Answers with this at once, as an impatient gateway does, and carries the request out later. */
-  | { kind: 'statusThenExecute'; status: number; body?: unknown; until: Promise<unknown> }
+  /** Answers with this at once, as an impatient gateway does, and carries the request out then, or after so many ms. */
+  | { kind: 'statusThenExecute'; status: number; body?: unknown; until: Promise<unknown> | number }
   /** Carries the request out, then never answers. */
   | { kind: 'executeThenHang' }
   /** A 200 with an HTML page, as a captive proxy gives it; does nothing. */
@@ -170,7 +170,7 @@ export async function playFault(fault: FaultAction, play: Play): Promise<number>
     }
     case 'statusThenExecute': {
       const status = send(res, json(fault.status, fault.body ?? {}, headers));
-      await fault.until;
+      await (typeof fault.until === 'number' ? sleep(fault.until) : fault.until);
       await execute();
       return status;
     }

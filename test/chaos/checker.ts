@@ -84,7 +84,10 @@ function checkEnded({ told }: History, records: Records): string[] {
     if (status === 'expired' && record.agreed.new !== undefined && record.requires.length === 1)
       return says('was clicked and expired');
     const owed: Record<string, string[]> = {
-      committed: ['mail.done', ...(record.account?.email === undefined ? [] : ['mail.changed'])],
+      committed: [
+        'mail.done',
+        ...(record.account?.email === undefined ? [] : [`mail.${toldBy(record)}`]),
+      ],
       rejected: record.agreed.new === undefined ? [] : ['mail.failed'],
     };
     return (owed[status] ?? [])
@@ -92,6 +95,10 @@ function checkEnded({ told }: History, records: Records): string[] {
       .flatMap((name) => says(`is ${status} and ${name} was not mailed`));
   });
 }
+
+/** Who approved a change is told that it was made; who did not may undo it. */
+const toldBy = ({ agreed }: EmailChange): string =>
+  agreed.current === undefined ? 'changed' : 'approved';
 
 /** I2 and I4: each effective PATCH has its own confirmed change, or its own undo; no change has two. */
 function checkPatches({ patches, told }: History, records: Records): string[] {

@@ -20,6 +20,10 @@ export function tenantFault(chance: Chance): Fault {
     { kind: 'slowBody' },
     { kind: 'redirect' },
     { kind: 'delay', ms: chance.between(50, 700) },
+    // Longer than anybody waits for an answer, and not as long as it may still take effect.
+    { kind: 'delay', ms: chance.between(2100, 6000) },
+    { kind: 'statusThenExecute', status: 504, until: chance.between(300, 6000) },
+    { kind: 'statusThenExecute', status: 400, until: chance.between(300, 6000) },
     { kind: 'executeThenReset' },
     { kind: 'executeThenHang' },
     { kind: 'executeThenStatus', status: chance.pick([500, 502, 504]) },

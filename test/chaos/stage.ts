@@ -94,6 +94,8 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     PUBLIC_URL: 'http://localhost:3999',
     RESEND_AFTER: '1s',
     UNDO_LOCK: '0s',
+    TENANT_PATIENCE: '8s',
+    LIMIT_COMMITTED: '100000/1h',
     LIMIT_USER: '100000/1h',
     LIMIT_ADDRESS: '100000/1h',
     LIMIT_IP: '1000000/1m',
@@ -261,7 +263,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
         told,
         patches: tenant
           .patches()
-          .filter(({ effective }) => effective)
+          .filter(({ effective, body }) => effective && 'email' in (body as object))
           .map(({ at, userId, body }) => ({
             at,
             sub: userId!,
