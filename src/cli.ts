@@ -6,12 +6,13 @@
 import { announce } from './announce.ts';
 import { readSharedConfig, type Config } from './config.ts';
 import { closeDeps, openDeps, type Deps } from './deps.ts';
-import { cancel, type EmailChange } from './domain/email-change.ts';
+import { cancel, isOpen, recorded, type EmailChange, type Verdict } from './domain/email-change.ts';
 import { keep, keepingOf } from './domain/keep.ts';
 import { exitOnBadConfig } from './exit.ts';
 import { isChangeId } from './links.ts';
 import { createLog } from './log.ts';
 import { SealError } from './seal.ts';
+import { checkCanary, resealCanary, WrongSealingKeys } from './store/canary.ts';
 import type { Rule } from './store/changes.ts';
 import { UnreadableRecord } from './store/records.ts';
 import { StoreUnavailable } from './store/redis.ts';
@@ -23,6 +24,7 @@ const USAGE = `readdress: what an operator does by hand
   readdress audit [count]      the newest lines of the audit trail, oldest first (default 100)
   readdress parked             tasks that were taken out of the way
   readdress replay <task>|all  puts parked tasks back among the due ones
+  readdress restored [time]    after an older Redis file was put back: withdraws what was open before
   readdress reseal             seals all records anew with the first of SEALING_KEYS
 
 Reads REDIS_URL, SEALING_KEYS, AUTH0_DOMAIN and PUBLIC_URL from the environment.
@@ -66,30 +68,69 @@ const COMMANDS: Record<string, Command> = {
   },
   async audit(deps, count = '100') {
     if (!/^[1-9]\d{0,6}$/.test(count)) return fail('audit takes a number of lines');
-    for (const { at, ...entry } of await deps.changes.readAudit(Number(count)))
-      print({ at: new Date(at).toISOString(), ...entry });
-    return 0;
+    const { entries, unreadable } = await deps.changes.readAudit(Number(count));
+    for (const { at, ...entry } of entries) print({ at: new Date(at).toISOString(), ...entry });
+    return unreadable === 0 ? 0 : fail(`${unreadable} lines could not be read`);
   },
   async parked(deps) {
-    for (const task of await deps.changes.parked()) print({ task });
+    for (const { task } of await deps.changes.parked()) print({ task });
     return 0;
   },
   async replay(deps, which) {
     if (which === undefined) return fail('replay needs a task, or all');
-    const parked = await deps.changes.parked();
+    const parked = (await deps.changes.parked()).map(({ task }) => task);
     const tasks = which === 'all' ? parked : parked.filter((task) => task === which);
     if (tasks.length === 0) return fail('there is no such parked task');
     for (const task of tasks) print({ task, replayed: await deps.changes.replay(task) });
     return 0;
   },
+  async restored(deps, time) {
+    const before = Math.min(time === undefined ? Infinity : Date.parse(time), deps.now());
+    if (Number.isNaN(before)) return fail('restored takes a time like 2026-11-25T20:00:00Z');
+    await deps.pulse.noteLost(before);
+    const count = { closed: 0, leftToTheTenant: 0, unreadable: 0 };
+    for await (const id of deps.changes.ids()) {
+      const fate = await closeOpen(deps, id, before);
+      if (fate) count[fate] += 1;
+    }
+    print(count);
+    return count.unreadable === 0 ? 0 : fail('some changes could not be read');
+  },
   async reseal(deps) {
     const count = await deps.changes.resealAll(deps.now);
+    await resealCanary(deps.redis, deps.sealer, deps.changes.keys);
     print(count);
     return count.unreadable === 0
       ? 0
       : fail('some records were left as they are: keep the old keys');
   },
 };
+
+/** Withdraws a change that was open before Redis was put back, since it may have ended meanwhile. */
+async function closeOpen(
+  deps: Deps,
+  id: string,
+  before: number,
+): Promise<'closed' | 'leftToTheTenant' | 'unreadable' | undefined> {
+  try {
+    const decided = await deps.changes.decide(
+      id,
+      (change) => (change.requestedAt < before ? cancelOpen(change, deps.now()) : recorded(change)),
+      { cause: { actor: 'operator' } },
+    );
+    // A PATCH may be on its way: only the tenant can say what became of it, and the workers will ask.
+    if (decided?.verdict.kind === 'refused') return 'leftToTheTenant';
+    if (!decided || decided.verdict.kind === 'recorded') return undefined;
+    announce(deps, decided);
+    return 'closed';
+  } catch (error) {
+    if (error instanceof UnreadableRecord) return 'unreadable';
+    throw error;
+  }
+}
+
+const cancelOpen = (change: EmailChange, now: number): Verdict =>
+  isOpen(change) ? cancel(change, 'operator', now) : recorded(change);
 
 /**
  * An operator's shell rarely has all settings of the service. What the command writes is told to
@@ -110,8 +151,10 @@ async function run(
   const deps = openDeps({ ...config, ...leftToTheService(config) }, log);
   try {
     await within(5000, new Promise<void>((resolve) => deps.redis.once('ready', () => resolve())));
+    await checkCanary(deps.redis, deps.sealer, deps.changes.keys);
     return await command(deps, argument);
   } catch (error) {
+    if (error instanceof WrongSealingKeys) return fail(error.message);
     if (error instanceof StoreUnavailable) return fail('Redis does not answer');
     if (error instanceof UnreadableRecord || error instanceof SealError)
       return fail('sealed by none of SEALING_KEYS, altered, or written by a newer version');

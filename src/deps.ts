@@ -9,8 +9,9 @@ import type { Config } from './config.ts';
 import { createReached, type Reached } from './crash-points.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createSealer, type Sealer } from './seal.ts';
+import { checkCanary, WrongSealingKeys } from './store/canary.ts';
 import { createChangeStore, type ChangeStore } from './store/changes.ts';
-import { keepTime } from './store/keep-time.ts';
+import { feelPulse, type Pulse } from './store/pulse.ts';
 import { checkDurability, openRedis, VolatileRedis, type RedisClient } from './store/redis.ts';
 import { createTransitions, type Transitions } from './store/transitions.ts';
 import { openWakeUps, type WakeUps } from './store/wake-ups.ts';
@@ -27,6 +28,7 @@ export type Deps<C extends Config = Config> = {
   prefix: string;
   sealer: Sealer;
   changes: ChangeStore;
+  pulse: Pulse;
   transitions: Transitions;
   wakeUps: WakeUps;
   reached: Reached;
@@ -45,12 +47,14 @@ export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambi
   const prefix = `readdress:{${config.tenant}}`;
   const redis = openRedis(config, 'commands', log);
   const sealer = createSealer(config.sealingKeys, random);
+  const process = random(6).toString('base64url');
+  const pulse = feelPulse(redis, clock, { prefix, process, log });
   const changes = createChangeStore(redis, sealer, prefix, {
     events: config.webhookUrl !== undefined,
     auditLength: config.auditLength,
     clock,
+    pulse,
   });
-  keepTime(redis, clock, changes.keys.due);
   return {
     config,
     log,
@@ -61,6 +65,7 @@ export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambi
     prefix,
     sealer,
     changes,
+    pulse,
     transitions: createTransitions(
       () => openRedis(config, 'subscriber', log),
       changes.keys.changed,
@@ -72,21 +77,26 @@ export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambi
 }
 
 /**
- * Waits for Redis as long as it takes, then refuses one that would lose acknowledged clicks. Never
- * settles when the connection is closed first.
- * @throws {VolatileRedis}
+ * Waits for Redis as long as it takes, then refuses one that would lose acknowledged clicks, and one that
+ * other keys have sealed. Never settles when the connection is closed first.
+ * @throws {VolatileRedis} @throws {WrongSealingKeys}
  */
-export async function untilRedisReady({ redis, config }: Deps): Promise<void> {
-  for (;;) {
+export async function untilRedisReady(deps: Deps): Promise<void> {
+  const { redis, config, pulse, log } = deps;
+  for (let told = ''; ;) {
     if (redis.status !== 'ready')
       await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
-    if (config.allowVolatileRedis) return;
     try {
-      return await checkDurability(redis);
+      if (!config.allowVolatileRedis) await checkDurability(redis);
+      return await checkCanary(redis, deps.sealer, deps.changes.keys);
     } catch (error) {
-      if (error instanceof VolatileRedis) throw error;
-      // Gone again before it could say.
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      if (error instanceof VolatileRedis || error instanceof WrongSealingKeys) throw error;
+      // Gone again before it could say; or this user may not ask, and nobody would know why we wait.
+      pulse.refused(error);
+      const said = pulse.trouble() ?? '';
+      if (said !== told) log.error({ event: 'redis.unchecked', said, needs: ['INFO', 'SCAN'] });
+      told = said;
+      await new Promise((resolve) => setTimeout(resolve, 250));
     }
   }
 }

@@ -3,6 +3,7 @@ import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
 import { ConfigError, EX_CONFIG } from './config.ts';
 import { describeError } from './log.ts';
+import { WrongSealingKeys } from './store/canary.ts';
 import { VolatileRedis } from './store/redis.ts';
 
 /** Reads settings, or says all that is wrong with them and exits with EX_CONFIG (78). */
@@ -16,13 +17,17 @@ export function exitOnBadConfig<T>(readConfig: () => T): T {
   }
 }
 
-/** A Redis that loses acknowledged clicks is a configuration fault too. */
-export const exitOnVolatileRedis = (log: Logger) => (error: unknown) => {
-  if (!(error instanceof VolatileRedis)) throw error;
-  log.fatal({ event: 'redis.refused', ...describeError(error) });
-  process.stderr.write(
-    `Redis would lose acknowledged clicks: ${error.message} (ALLOW_VOLATILE_REDIS=1 allows it, for development)\n`,
-  );
+/** A Redis that loses acknowledged clicks, or that other keys have sealed, is a fault of the settings too. */
+export const exitOnWrongRedis = (log: Logger) => (error: unknown) => {
+  if (error instanceof VolatileRedis) {
+    log.fatal({ event: 'redis.refused', ...describeError(error) });
+    process.stderr.write(
+      `Redis would lose acknowledged clicks: ${error.message} (ALLOW_VOLATILE_REDIS=1 allows it, for development)\n`,
+    );
+  } else if (error instanceof WrongSealingKeys) {
+    log.error({ event: 'sealing_keys.wrong', ...describeError(error), wayOut: error.message });
+    process.stderr.write(`${error.message}\n`);
+  } else throw error;
   process.exit(EX_CONFIG);
 };
 

@@ -3,6 +3,7 @@
  * sets, so that no id, address or path ever becomes one.
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Clock } from './clock.ts';
 import type { Transition } from './domain/transitions.ts';
 import type { ChangeStore } from './store/changes.ts';
 import { StoreUnavailable } from './store/redis.ts';
@@ -59,6 +60,10 @@ export function createMetrics({ process = false } = {}) {
       buckets: SLOW_S,
       registers,
     }),
+    clockSkew: gauge(
+      'readdress_clock_skew_seconds',
+      "How far this machine's wall clock is ahead of Redis' clock.",
+    ),
     backlog: {
       redisUp: gauge('readdress_redis_up', '1 when Redis answers.'),
       overdue: gauge('readdress_overdue_tasks', 'Due tasks that no worker has taken.'),
@@ -75,12 +80,13 @@ export const countTransitions = ({ transitions }: Metrics, made: readonly Transi
 
 /** All measures as text; what waits in Redis is looked up whenever somebody asks. */
 export async function readMetrics(
-  { registry, backlog }: Metrics,
+  { registry, backlog, clockSkew }: Metrics,
   changes: ChangeStore,
-  now: number,
+  clock: Clock,
 ): Promise<string> {
+  clockSkew.set(clock.skewMs() / 1000);
   try {
-    const found = await changes.backlog(now);
+    const found = await changes.backlog(clock.now());
     backlog.redisUp.set(1);
     backlog.overdue.set(found.overdue);
     backlog.oldest.set(found.oldestMs / 1000);

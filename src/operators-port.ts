@@ -10,13 +10,13 @@ import type { Readiness } from './readiness.ts';
 export type OperatorsPort = { url: string; close(): void };
 
 export async function openOperatorsPort(
-  { metrics, changes, now, log }: Deps,
+  { metrics, changes, clock, log }: Deps,
   readiness: Readiness,
   { host, port: wanted }: { host: string; port: number },
 ): Promise<OperatorsPort> {
   const measure = async (response: ServerResponse) => {
     try {
-      const text = await readMetrics(metrics, changes, now());
+      const text = await readMetrics(metrics, changes, clock);
       response.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text);
     } catch (error) {
       log.error({ event: 'metrics.failed', ...describeError(error) });
@@ -29,7 +29,7 @@ export async function openOperatorsPort(
     if (request.url !== '/readyz') return answer(response, 404, { status: 'not-found' });
     const notReady = readiness.check();
     return notReady === undefined
-      ? answer(response, 200, { status: 'ok' })
+      ? answer(response, 200, { status: 'ok', ...readiness.notes() })
       : answer(response, 503, { status: 'not-ready', reason: notReady });
   });
   server.listen(wanted, host);

@@ -4,7 +4,7 @@ import { buildApp } from './app.ts';
 import { weakenings, type ApiConfig } from './config.ts';
 import { closeDeps, openDeps, untilRedisReady, type Ambient } from './deps.ts';
 import { createLog } from './log.ts';
-import { exitOnVolatileRedis } from './exit.ts';
+import { exitOnWrongRedis } from './exit.ts';
 import { openOperatorsPort } from './operators-port.ts';
 import { createReadiness } from './readiness.ts';
 
@@ -15,12 +15,12 @@ export async function startApi(config: ApiConfig, ambient: Ambient = {}): Promis
   const log = createLog(config, 'api', ambient.logTo);
   for (const weakening of weakenings(config)) log.warn({ event: 'config.weakened', weakening });
   const deps = withLimits(openDeps(config, log, ambient));
-  const readiness = createReadiness(deps.redis);
+  const readiness = createReadiness(deps);
   const app = await buildApp(deps, readiness);
   const operators = config.metrics && (await openOperatorsPort(deps, readiness, config.metrics));
   const url = await app.listen({ host: config.host, port: config.port });
   log.info({ event: 'api.listening', url });
-  untilRedisReady(deps).then(() => readiness.started(), exitOnVolatileRedis(log));
+  untilRedisReady(deps).then(() => readiness.started(), exitOnWrongRedis(log));
   return {
     url,
     drain: readiness.drain,

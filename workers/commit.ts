@@ -3,7 +3,8 @@
  * is resolved by the next run's reading, never by writing again: one effective PATCH per change.
  */
 import { decideCommit, reject, settle, startWriting } from '../src/domain/commit.ts';
-import { recorded, type Reason } from '../src/domain/email-change.ts';
+import { cancel, recorded, type Reason } from '../src/domain/email-change.ts';
+import { distrusts } from '../src/domain/restore.ts';
 import type { Done, Outcome, Processor, TaskRun } from './outcome.ts';
 import { readAccount, wishFor, withTenant, writeOnce } from './with-tenant.ts';
 
@@ -31,6 +32,8 @@ async function attempt(run: TaskRun, overdue: boolean): Promise<Outcome> {
   if (still) return still;
   if (decision.kind === 'reject') return rejected(run, decision.reason);
   if (overdue) return rejected(run, 'deadline-passed');
+  const distrust = distrusts(change, user, await deps.pulse.readRestored());
+  if (distrust !== undefined) return letGo(run, distrust);
   return writeOnce(run, wishFor(deps, user, { email: change.email, emailVerified: true }), {
     start: (landsBy) => run.hold((latest) => startWriting(latest, landsBy)),
     settled,
@@ -52,6 +55,14 @@ function settled({ deps, change }: TaskRun, verified: boolean): Done {
     kind: 'done-among',
     rule: (latest, user) => settle(latest, user, aftermath, deps.now()),
   };
+}
+
+/** Redis was put back to an older state, and this may have ended since: nothing is written. */
+function letGo(run: TaskRun, distrust: 'canceled' | 'drifted'): Done {
+  const { deps, change } = run;
+  deps.log.warn({ event: 'commit.distrusted', change: change.id, distrust });
+  if (distrust === 'drifted') return rejected(run, 'address-drifted');
+  return { kind: 'done', rule: (latest) => cancel(latest, 'operator', deps.now()) };
 }
 
 const rejected = ({ deps }: TaskRun, reason: Reason): Done => ({

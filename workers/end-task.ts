@@ -113,7 +113,7 @@ async function giveBack(deps: WorkerDeps, due: Due, why: object): Promise<Ending
 }
 
 /** What is written beside a task that nobody could do: a worker that can do it takes it out again. */
-const UNABLE = 'unable';
+export const UNABLE = 'unable';
 
 async function park(
   deps: WorkerDeps,

@@ -23,6 +23,7 @@ export function openLane(
   lane: Lane,
   hands: number,
   run: (due: Due) => Promise<Ending>,
+  isOpen: () => boolean = () => true,
 ): LaneAtWork {
   const { changes, clock, log, config } = deps;
   const heard = new Map<string, string>();
@@ -41,7 +42,8 @@ export function openLane(
     void claimOn();
   };
 
-  const isFree = () => !stopped && atWork.size < hands && clock.monotonic() >= pausedUntil;
+  const isFree = () =>
+    !stopped && isOpen() && atWork.size < hands && clock.monotonic() >= pausedUntil;
 
   const claimOn = async (): Promise<void> => {
     if (claiming) return;

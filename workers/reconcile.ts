@@ -5,9 +5,12 @@
  */
 import { describeError } from '../src/log.ts';
 import type { Lane } from '../src/store/lanes.ts';
+import { unpark } from './unpark.ts';
 import type { WorkerDeps } from './worker-deps.ts';
 
 const TICK_MS = 1000;
+/** At the start, and once a minute: an older build beside this one may park what this one can do. */
+const UNPARK_TICKS = 60;
 /** So many at a time, that Redis is never held up. */
 const PAGE = 1000;
 /** Redis' clock may have been set back a little since the last look. */
@@ -22,6 +25,7 @@ export function startReconciler(
   const { changes, log, redis } = deps;
   let since = -Infinity;
   let patrolled = 0;
+  let ticks = 0;
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
 
@@ -41,7 +45,11 @@ export function startReconciler(
   };
   const tick = async () => {
     try {
-      if (redis.status === 'ready') await sweep();
+      if (redis.status === 'ready') {
+        await sweep();
+        if (ticks % UNPARK_TICKS === 0) await unpark(deps);
+        ticks += 1;
+      }
     } catch (error) {
       log.warn({ event: 'reconcile.failed', ...describeError(error) });
     }

@@ -26,8 +26,10 @@ export const revoke: Processor = async ({ deps, change, name, claim }) => {
         ),
     };
   };
-  // The undo ends everything, and says itself what came of it.
-  if (name === 'revoke' && change.status === 'undone') return { kind: 'done', rule: recorded };
+  // Only while the record says that it is to be; an undo ends everything, and says itself what came of it.
+  const end = name === 'revoke' ? 'committed' : 'undone';
+  if (change.status !== end || change.revocation !== 'pending')
+    return { kind: 'done', rule: recorded };
   // After an undo everything goes: whoever took the account may hold a refresh token.
   const what = name === 'revoke.undo' || deps.config.revoke === 'all' ? 'all' : 'sessions';
   try {

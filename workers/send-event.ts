@@ -3,7 +3,12 @@
  * (standardwebhooks.com): signed, at least once, the id being the same for every attempt.
  */
 import { createHmac } from 'node:crypto';
-import { STATUSES, type EmailChange, type Status } from '../src/domain/email-change.ts';
+import {
+  STATUSES,
+  type EmailChange,
+  type Revocation,
+  type Status,
+} from '../src/domain/email-change.ts';
 import { recorded } from '../src/domain/email-change.ts';
 import type { WorkerConfig } from '../src/config.ts';
 import type { Processor } from './outcome.ts';
@@ -16,7 +21,8 @@ export const sendEvent: Processor = async ({ deps, change, name, claim }) => {
   const { config, now } = deps;
   const told = parseEventTask(name);
   if (!told) return { kind: 'unable', why: 'unknown event' };
-  if (config.webhookUrl === undefined) return { kind: 'done', rule: recorded };
+  if (config.webhookUrl === undefined || !happened(change, told))
+    return { kind: 'done', rule: recorded };
   const id = `${change.id}.${name.slice('event.'.length)}`;
   const body = JSON.stringify(eventOf(config, change, told));
   const timestamp = String(Math.floor(now() / 1000));
@@ -46,7 +52,7 @@ export const sendEvent: Processor = async ({ deps, change, name, claim }) => {
   return { kind: 'later', why, ms: jittered(waitS * 1000, deps.random) };
 };
 
-type Told = { status?: Status; revocation?: string; act?: keyof typeof ACTS };
+type Told = { status?: Status; revocation?: Revocation; act?: keyof typeof ACTS };
 
 /** What moves no status: task name → event name. */
 const ACTS = {
@@ -56,14 +62,33 @@ const ACTS = {
 const isAct = (name: string): name is keyof typeof ACTS => Object.hasOwn(ACTS, name);
 
 /** `event.committed`; what came of ending the sessions then, `event.revocation.committed.done`; or an act. */
-function parseEventTask(name: string): Told | undefined {
-  const [, first = '', ...rest] = name.split('.');
-  if (isAct(first)) return { act: first };
-  const [status = '', revocation] = first === 'revocation' ? rest : [first];
-  return isStatus(status) ? { status, ...(revocation ? { revocation } : {}) } : undefined;
+export function parseEventTask(name: string): Told | undefined {
+  const [, first = '', status, revocation, ...rest] = name.split('.');
+  if (rest.length > 0) return undefined;
+  if (status === undefined && isAct(first)) return { act: first };
+  if (status === undefined && isStatus(first)) return { status: first };
+  return first === 'revocation' && isStatus(status) && isRevocation(revocation)
+    ? { status, revocation }
+    : undefined;
 }
 
-const isStatus = (text: string): text is Status => STATUSES.some((status) => status === text);
+const isStatus = (text: string | undefined): text is Status =>
+  STATUSES.some((status) => status === text);
+const isRevocation = (text: string | undefined): text is Revocation =>
+  text === 'done' || text === 'unsupported' || text === 'failed';
+
+/** Whether the record's own history says so: a signature of ours stands under what happened alone. */
+function happened(change: EmailChange, { status, revocation, act }: Told): boolean {
+  if (act === 'undo-refused') return change.undo?.refused !== undefined;
+  if (act === 'unreachable') return change.unreachableAt !== undefined;
+  // Older records know the last revocation alone.
+  const { revocations = { [change.status]: change.revocation } } = change;
+  if (revocation !== undefined) return revocations[status!] === revocation;
+  if (status === 'pending') return true;
+  if (status === 'confirmed') return change.confirmedAt !== undefined;
+  if (status === 'committed') return change.committedAt !== undefined;
+  return status === change.status;
+}
 
 const EVENT_NAMES: Partial<Record<Status, string>> = { pending: 'requested' };
 

@@ -1,7 +1,7 @@
 /** The job door: lanes, the bell, the reconciler, and a clean end. */
 import { weakenings, type WorkerConfig } from '../src/config.ts';
 import { closeDeps, openDeps, untilRedisReady, type Ambient } from '../src/deps.ts';
-import { exitOnVolatileRedis } from '../src/exit.ts';
+import { exitOnWrongRedis } from '../src/exit.ts';
 import { createLog } from '../src/log.ts';
 import { openOperatorsPort } from '../src/operators-port.ts';
 import { createReadiness } from '../src/readiness.ts';
@@ -43,7 +43,7 @@ export async function startWorkers(
       },
     },
   });
-  const readiness = createReadiness(deps.redis);
+  const readiness = createReadiness(deps);
   const operators = await openOperatorsPort(deps, readiness, config.operators);
   const blocking = openRedis(config, 'blocking', log);
   let reconciler: Reconciler | undefined;
@@ -53,7 +53,14 @@ export async function startWorkers(
     for (const lane of LANES)
       lanes.set(
         lane,
-        openLane(deps, lane, HANDS, (due) => runTask(deps, due)),
+        openLane(
+          deps,
+          lane,
+          HANDS,
+          (due) => runTask(deps, due),
+          // What cannot be taken back waits until it is known whether Redis lost anything.
+          lane === 'write' ? () => deps.pulse.isSteady() : undefined,
+        ),
       );
     bell = listen(deps, blocking, (lane, heard) => lanes.get(lane)?.wake(heard));
     reconciler = startReconciler(deps, (due) => due.forEach((lane) => lanes.get(lane)?.wake()));
@@ -63,7 +70,7 @@ export async function startWorkers(
     deps.standing.warn().catch(() => undefined);
   };
   let closing = false;
-  untilRedisReady(deps).then(() => (closing ? undefined : start()), exitOnVolatileRedis(log));
+  untilRedisReady(deps).then(() => (closing ? undefined : start()), exitOnWrongRedis(log));
 
   return {
     url: operators.url,

@@ -34,6 +34,9 @@ export type TenantUser = {
   passwordResetAt: number;
   /** How far the tenant's clock is ahead of ours (ms), as far as its answer showed. */
   aheadMs?: number;
+  /** When the account was last written to, by anybody; a login writes to it too. Epoch ms. */
+  updatedAt?: number;
+  lastLoginAt?: number;
   identities: readonly {
     provider: string;
     connection: string;

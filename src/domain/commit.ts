@@ -3,8 +3,8 @@
  * ahead, and how it ends. Each function is one decision of one worker.
  */
 import { hasStanding, sameAddress, type Account, type TenantUser } from './account.ts';
+import { askToAgree } from './ask-to-agree.ts';
 import {
-  askTask,
   close,
   recorded,
   taskOf,
@@ -34,11 +34,8 @@ export function invited(
   // Nobody asks a mailbox that is not there, or that never proved to be the user's.
   const requires: readonly Side[] = hasStanding(account) ? change.requires : ['new'];
   const notice = requires.includes('current') ? [] : warning(account);
-  return write(
-    { ...change, account, requires },
-    ...requires.map((side) => askTask(change, side, now)),
-    ...notice.map((name) => taskOf(change, name, now)),
-  );
+  const given = askToAgree({ ...change, account, requires }, requires, now);
+  return write(given.change, ...given.tasks, ...notice.map((name) => taskOf(change, name, now)));
 }
 
 /** What the current mailbox is told: what it can stop, or, if it has no say, that there is something. */
@@ -211,4 +208,11 @@ export function reject(change: EmailChange, reason: Reason, now: number): Step |
 
 /** Ending the sessions is best effort: whatever came of it is reported and changes nothing else. */
 export const revoked = (change: EmailChange, revocation: Revocation, ...tasks: Task[]): Step =>
-  write({ ...change, revocation }, ...tasks);
+  write(
+    {
+      ...change,
+      revocation,
+      revocations: { ...change.revocations, [change.status]: revocation },
+    },
+    ...tasks,
+  );

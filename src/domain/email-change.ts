@@ -5,6 +5,7 @@
  * loses a race simply reads again and decides again.
  */
 import { sameAddress, type Account } from './account.ts';
+import { askToAgree } from './ask-to-agree.ts';
 import { limitReached, type CommittedLimit } from './limit-committed.ts';
 
 export const STATUSES = [
@@ -87,6 +88,8 @@ export type EmailChange = {
   /** From then on that PATCH can no longer land, and a reading tells what became of it. */
   landsBy?: number;
   mails: Record<string, MailState>;
+  /** How many mails that ask the current mailbox to approve were given out. */
+  approvals?: number;
   /** Under `both`: how long the current mailbox may stay silent once the new one has agreed. */
   waiverMs?: number;
   /** When the current mailbox's silence becomes consent: only one that was asked can be silent. */
@@ -98,6 +101,8 @@ export type EmailChange = {
   canceledBy?: CanceledBy;
   /** What became of ending the user's sessions. */
   revocation?: Revocation;
+  /** What came of it at each end, for the events that tell so. */
+  revocations?: Partial<Record<Status, Revocation>>;
   mailedAt?: number;
   confirmedAt?: number;
   committedAt?: number;
@@ -259,15 +264,12 @@ function invitedAgain(change: EmailChange, muted: boolean, timing: Timing, now: 
     resendAfter: now + timing.resendAfterMs,
   };
   // Without a snapshot the invitation itself is still due and will mail the newest link.
-  const mails = again.account ? awaiting(again).map((side) => askTask(again, side, now)) : [];
-  return write(again, ...mails, taskOf(again, 'expire', again.expiresAt));
-}
-
-/** The mail that asks this side to agree. Each resend has a name of its own. */
-export function askTask(change: EmailChange, side: Side, now: number): Task {
-  if (side === 'new') return taskOf(change, `mail.confirm.${change.generation}`, now);
-  const asked = Object.keys(change.mails).filter((name) => name.startsWith('mail.approve.'));
-  return taskOf(change, `mail.approve.${asked.length + 1}`, now);
+  const given = again.account ? askToAgree(again, awaiting(again), now) : undefined;
+  return write(
+    given?.change ?? again,
+    ...(given?.tasks ?? []),
+    taskOf(again, 'expire', again.expiresAt),
+  );
 }
 
 /**

@@ -3,6 +3,8 @@
  * not promise exactly-once (RFC 1047), so a mail whose acceptance is in doubt is sent once more, with
  * the same Message-ID. The mail with the undo link alone, its reader's only remedy, may go a third time.
  */
+import { hasStanding } from './account.ts';
+import { approvalsOf } from './ask-to-agree.ts';
 import { reject } from './commit.ts';
 import { KEEP_CLOSED_MS } from './retention.ts';
 import { isKeeping, keepRefused, keepTold } from './keep.ts';
@@ -57,7 +59,8 @@ export type Template = keyof typeof MAILS;
 
 /** `mail.confirm.2` → the template and, for a mail that may be asked for again, which one it is. */
 export function parseMailTask(name: string): { template: Template; count?: number } | undefined {
-  const [, template = '', count] = /^mail\.([a-z]+)(?:\.(\d+))?$/.exec(name) ?? [];
+  // One spelling for each: `mail.confirm.01` would be sent beside `mail.confirm.1`.
+  const [, template = '', count] = /^mail\.([a-z]+)(?:\.([1-9]\d{0,4}))?$/.exec(name) ?? [];
   if (!isTemplate(template)) return undefined;
   return { template, ...(count === undefined ? {} : { count: Number(count) }) };
 }
@@ -68,7 +71,7 @@ const isTemplate = (name: string): name is Template => Object.hasOwn(MAILS, name
 export function startMail(change: EmailChange, name: string): Step | Recorded {
   const task = parseMailTask(name);
   const mark = nextMark(change, name);
-  if (!task || !MAILS[task.template].wanted(change) || isReplaced(change, task))
+  if (!task || !MAILS[task.template].wanted(change) || !wasGivenOut(change, task))
     return recorded(change);
   return mark === undefined ? recorded(change) : write(withMail(change, name, mark));
 }
@@ -76,6 +79,24 @@ export function startMail(change: EmailChange, name: string): Step | Recorded {
 /** A resend took this link's place. */
 const isReplaced = (change: EmailChange, task: { template: Template; count?: number }): boolean =>
   task.template === 'confirm' && task.count !== change.generation;
+
+/** The new mailbox has agreed, and the current one has its time. */
+const waits = ({ waiverMs, agreed }: EmailChange): boolean =>
+  waiverMs !== undefined && agreed.new !== undefined;
+
+/** Anybody who can write to Redis may ask for a mail; only what the record gave out is sent. */
+function wasGivenOut(change: EmailChange, task: { template: Template; count?: number }): boolean {
+  const { template, count } = task;
+  if (template === 'confirm') return !isReplaced(change, task);
+  if (template === 'approve')
+    return (
+      count !== undefined && change.requires.includes('current') && count <= approvalsOf(change)
+    );
+  if (template === 'reminder') return waits(change) && (count === 1 || count === 2);
+  if (template === 'notice' || template === 'informed')
+    return count === undefined && hasStanding(change.account) === (template === 'notice');
+  return count === undefined;
+}
 
 /** What an attempt is marked as, by what the one before it left; nothing follows the last doubt. */
 function nextMark(change: EmailChange, name: string): MailState | undefined {

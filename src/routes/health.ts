@@ -6,7 +6,7 @@ export function registerHealth(app: App, readiness: Readiness): void {
   app.get('/livez', { schema: { hide: true }, logLevel: 'silent' }, async () => ({ status: 'ok' }));
   app.get('/readyz', { schema: { hide: true }, logLevel: 'silent' }, async (_request, reply) => {
     const notReady = readiness.check();
-    if (notReady === undefined) return { status: 'ok' };
+    if (notReady === undefined) return { status: 'ok', ...readiness.notes() };
     return reply
       .status(503)
       .header('retry-after', '2')

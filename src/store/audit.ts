@@ -58,13 +58,19 @@ export function sealAudit(
   ];
 }
 
-export const openAudit = (sealer: Sealer, place: string, lines: readonly string[]): AuditEntry[] =>
-  lines.flatMap((line) => {
+/** The trail may outlive a key; what it sealed is gone, the rest is not. How much that is is said. */
+export function openAudit(
+  sealer: Sealer,
+  place: string,
+  lines: readonly string[],
+): { entries: AuditEntry[]; unreadable: number } {
+  const entries = lines.flatMap((line) => {
     try {
       return [JSON.parse(sealer.open(line, place)) as AuditEntry];
     } catch (error) {
-      // The trail may outlive a key; what it sealed is gone, the rest is not.
-      if (error instanceof SealError) return [];
+      if (error instanceof SealError || error instanceof SyntaxError) return [];
       throw error;
     }
   });
+  return { entries, unreadable: lines.length - entries.length };
+}

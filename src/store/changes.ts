@@ -29,7 +29,8 @@ import { openAudit, sealAudit, type AuditEntry, type Cause } from './audit.ts';
 import { keysOf } from './keys.ts';
 import { createOutbox, outboxArgs, outboxKeys, type Claim } from './outbox.ts';
 import { openRecord, readRecord, recordWrite, type Found, type RecordWrite } from './records.ts';
-import { createResealer } from './reseal.ts';
+import { createResealer, keysLike } from './reseal.ts';
+import type { Pulse } from './pulse.ts';
 import { answered, lua, StoreUnavailable, type RedisClient } from './redis.ts';
 import { findUser, userWrites, type FoundUser } from './users.ts';
 
@@ -88,6 +89,8 @@ export type StoreOptions = {
   /** How many lines the audit trail keeps, roughly; 0 = none. */
   auditLength: number;
   clock: Clock;
+  /** Remembers what was acknowledged. */
+  pulse?: Pick<Pulse, 'process' | 'wrote'>;
 };
 
 export function createChangeStore(
@@ -96,7 +99,7 @@ export function createChangeStore(
   prefix: string,
   options: StoreOptions,
 ) {
-  const { clock } = options;
+  const { clock, pulse } = options;
   redis.defineCommand('swap', { lua: lua('outbox', 'swap') });
   const keys = keysOf(prefix, sealer);
   const outbox = createOutbox(redis, keys, clock);
@@ -132,6 +135,7 @@ export function createChangeStore(
     ];
     const plan = {
       now: clock.now(),
+      ...(pulse ? { process: pulse.process } : {}),
       ...(how.claim ? { claim: how.claim } : {}),
       writes,
       tasks: tasks.map((task) => [task.at, `${task.change}:${task.name}`]),
@@ -147,12 +151,14 @@ export function createChangeStore(
     const names = [
       ...outboxKeys(keys),
       keys.audit,
+      keys.pulse,
       ...step.changes.map((change) => keys.change(change.id)),
       ...userKeys,
     ];
     const result = await answered(
       redis.swap(names.length, ...names, ...outboxArgs(clock), JSON.stringify(plan)),
     );
+    if (result === 'written') pulse?.wrote(plan.now);
     return { result, transitions, acts, tasks };
   };
 
@@ -263,13 +269,19 @@ export function createChangeStore(
       await swap(NOTHING, { changes: [] }, { claim });
     },
 
+    /** The ids of all changes that Redis holds, in no order. */
+    async *ids(): AsyncGenerator<string> {
+      const start = keys.change('');
+      for await (const key of keysLike(redis, start)) yield key.slice(start.length);
+    },
+
     /** The newest lines of the audit trail, oldest first. */
-    async readAudit(count: number): Promise<AuditEntry[]> {
+    async readAudit(count: number): Promise<{ entries: AuditEntry[]; unreadable: number }> {
       const lines = await answered(redis.xrevrange(keys.audit, '+', '-', 'COUNT', String(count)));
       return openAudit(
         sealer,
         keys.audit,
-        lines.toReversed().map(([, fields]) => fields[1]!),
+        lines.toReversed().map(([, fields]) => fields[1] ?? ''),
       );
     },
   };

@@ -16,6 +16,9 @@ export const keysOf = (prefix: string, sealer: Sealer) => ({
   /** The channel that tells which changes moved. */
   changed: `${prefix}:changed`,
   audit: `${prefix}:audit`,
+  pulse: `${prefix}:pulse`,
+  /** Opens with the right keys alone. */
+  canary: `${prefix}:canary`,
   change: (id: string) => `${prefix}:change:${id}`,
   /** Where a user's index lies: first where it is written, then where an older key would have put it. */
   user: (sub: string) =>

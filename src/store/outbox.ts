@@ -125,8 +125,13 @@ export function createOutbox(redis: RedisClient, keys: Keys, clock: Clock) {
       return { overdue, oldestMs: Math.max(0, now - Number(oldest[1] ?? now)), parked };
     },
 
-    /** Tasks that were taken out of the way, oldest first. */
-    parked: (): Promise<string[]> => answered(redis.zrange(keys.parked, '0', '-1')),
+    /** Tasks that were taken out of the way, oldest first, and why; builds before 0.2 did not say. */
+    async parked(count = 0): Promise<{ task: string; why: string | undefined }[]> {
+      const tasks = await answered(redis.zrange(keys.parked, '0', String(count - 1)));
+      if (tasks.length === 0) return [];
+      const whys = await answered(redis.hmget(keys.whys, ...tasks));
+      return tasks.map((task, i) => ({ task, why: whys[i] ?? undefined }));
+    },
 
     /** Puts a parked task back among the due ones. Says whether it was there. */
     replay: async (task: string): Promise<boolean> =>

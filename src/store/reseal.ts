@@ -29,7 +29,7 @@ export function createResealer(
 ) {
   const swap = async (names: readonly string[], writes: readonly RecordWrite[]): Promise<Fate> => {
     const plan = JSON.stringify({ writes, tasks: [], audit: [], auditLength: 0 });
-    const all = [...outboxKeys(keys), keys.audit, ...names];
+    const all = [...outboxKeys(keys), keys.audit, keys.pulse, ...names];
     const result = await answered(redis.swap(all.length, ...all, ...outboxArgs(clock), plan));
     return result === 'written' ? 'resealed' : 'conflict';
   };
@@ -74,7 +74,8 @@ export function createResealer(
   };
 }
 
-async function* keysLike(redis: RedisClient, start: string): AsyncGenerator<string> {
+/** Every key that starts like this, in no order. */
+export async function* keysLike(redis: RedisClient, start: string): AsyncGenerator<string> {
   const pattern = `${start.replaceAll(/[[\]*?^\\]/g, String.raw`\$&`)}*`;
   const nodes = redis instanceof Cluster ? redis.nodes('master') : [redis];
   for (const node of nodes) {

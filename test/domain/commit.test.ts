@@ -292,6 +292,7 @@ describe('a committed change', () => {
     expect(written(revoked(written(verdict), 'unsupported'))).toEqual({
       ...written(verdict),
       revocation: 'unsupported',
+      revocations: { committed: 'unsupported' },
     });
   });
 });

@@ -69,8 +69,12 @@ const UNASKED = 'both, current not reached';
 /** The new mailbox has agreed, and the silence of the current one is on its way to consent. */
 const WAITING = [SILENT, UNASKED] as const;
 const PENDING = [...TIMED, ...WAITING] as const;
-/** The current mailbox has not agreed. */
-const SILENT_SO_FAR = PENDING.filter((situation) => situation !== 'both, current agreed');
+/** The account has been read, so that somebody is known to be told. */
+const READ = PENDING.filter((situation) => situation !== 'asked');
+/** The current mailbox was asked and is free to answer. */
+const ASKABLE = ['both invited', 'both, new agreed', 'both, current agreed', UNASKED] as const;
+/** The new mailbox has agreed under a rule by which silence counts. */
+const REMINDED = [SILENT, UNASKED] as const;
 /** The new mailbox has still to agree. */
 const UNPROVEN = ['asked', 'invited', 'both invited', 'both, current agreed'] as const;
 /** Agreed by everyone who must, or by silence, and not on its way to the tenant yet. */
@@ -391,17 +395,22 @@ const TABLE: Record<string, Row> = {
   'start of the approval mail': {
     at: SOON,
     decide: (change) => startMail(change, 'mail.approve.1'),
-    outcomes: { pending: [...TIMED, UNASKED], recorded: except(...TIMED, UNASKED) },
+    outcomes: { pending: ASKABLE, recorded: except(...ASKABLE) },
+  },
+  'start of a second approval mail that nobody gave out': {
+    at: SOON,
+    decide: (change) => startMail(change, 'mail.approve.2'),
+    outcomes: { recorded: ALL },
   },
   'start of a reminder': {
     at: SOON,
     decide: (change) => startMail(change, 'mail.reminder.1'),
-    outcomes: { pending: SILENT_SO_FAR, recorded: except(...SILENT_SO_FAR) },
+    outcomes: { pending: REMINDED, recorded: except(...REMINDED) },
   },
   'start of the notice': {
     at: SOON,
     decide: (change) => startMail(change, 'mail.notice'),
-    outcomes: { pending: PENDING, confirmed: CONFIRMED, recorded: except(...OPEN) },
+    outcomes: { pending: READ, confirmed: CONFIRMED, recorded: except(...READ, ...CONFIRMED) },
   },
   'what became of the sessions is known': {
     at: SOON,

@@ -13,6 +13,7 @@ import { startApi } from '../../src/start.ts';
 import { createChangeStore } from '../../src/store/changes.ts';
 import { startWorkers } from '../../workers/start.ts';
 import { callApi, eventually, startWorld, tokenIn, type World } from '../support/world.ts';
+import { startProcess } from '../support/processes.ts';
 import { dump, expectProblem, newUser, quiet } from '../support/wire.ts';
 import { askFor, TIMING } from '../domain/stories.ts';
 import { readdress } from '../stories/operator.ts';
@@ -199,12 +200,22 @@ describe('SEALING_KEYS', () => {
     await quiet(world);
     await before.close();
 
-    const hasty = await deploy(world, [b]);
-    expectProblem(await hasty.use('confirm', confirm), 'unavailable');
-    const { code, stderr } = await readdress({ env: hasty.settings }, ['reseal']);
+    const hasty = { ...before.settings, SEALING_KEYS: b };
+    const records = async () =>
+      Object.entries(await dump(world)).filter(([key]) => !key.endsWith(':gaps'));
+    const stored = await records();
+    for (const role of ['api', 'workers'] as const) {
+      const door = await startProcess(role, hasty, 'source');
+      expect(await door.exited).toBe(78);
+      expect(door.stderr()).toContain('add the key that sealed it');
+      expect(door.logs).toContainEqual(
+        expect.objectContaining({ level: 'error', event: 'sealing_keys.wrong' }),
+      );
+    }
+    const { code, stderr } = await readdress({ env: hasty }, ['reseal']);
     expect(code).toBe(1);
-    expect(stderr).toContain('keep the old keys');
-    await hasty.close();
+    expect(stderr).toContain('add the key that sealed it');
+    expect(await records()).toEqual(stored);
 
     const mended = await deploy(world, [b, a]);
     await mended.use('confirm', confirm);

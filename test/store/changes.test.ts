@@ -132,6 +132,7 @@ describe('compare and set', () => {
     const keys = [
       ...outboxKeys(opened.keys),
       opened.keys.audit,
+      opened.keys.pulse,
       opened.keys.change(change.id),
       opened.keys.change(other.id),
     ];
@@ -254,7 +255,7 @@ describe('a claim', () => {
     const epochs: number[] = [];
     for (let round = 0; round < 6; round += 1)
       for (let i = 0; i < changes.length; i += 1) {
-        const held = (await claim(opened, NOW + 10 * round))!;
+        const held = (await claim(opened, NOW + 100 * round))!;
         epochs.push(Number(held.epoch));
         if (round % 3 === 0) await opened.store.release({ ...held, fate: 'later', ms: 0 });
         else {
@@ -367,7 +368,7 @@ describe('what becomes of a claimed task', () => {
     const opened = openStore();
     await put(opened);
     for (let i = 0; i < 3; i += 1) {
-      const held = (await claim(opened, NOW + i))!;
+      const held = (await claim(opened, NOW + 100 * i))!;
       expect(held.attempts).toBe(1);
       await opened.store.release({ ...held, fate: 'later', ms: 0, uncounted: true });
     }
@@ -378,7 +379,7 @@ describe('what becomes of a claimed task', () => {
     const change = await put(opened);
     await opened.store.park((await claim(opened))!, 'x');
     const task = `${change.id}:commit`;
-    expect(await opened.store.parked()).toEqual([task]);
+    expect(await opened.store.parked()).toEqual([{ task, why: 'x' }]);
     expect(await dueOf(opened, change)).toBeNull();
     expect(await opened.store.replay(task)).toBe(true);
     expect(await opened.store.replay(task)).toBe(false);
@@ -495,7 +496,7 @@ describe('what stands in Redis', () => {
     await opened.store.decide(change.id, (latest) => write(close(latest, 'canceled', NOW + 1)), {
       cause: { actor: 'operator' },
     });
-    expect(await opened.store.readAudit(10)).toEqual([
+    expect((await opened.store.readAudit(10)).entries).toEqual([
       {
         actor: 'worker',
         at: change.requestedAt,

@@ -167,7 +167,7 @@ describe('the network is coarse', () => {
       headers,
     });
     expect(asked.status).toBe(202);
-    const [line] = await storeOf(world).readAudit(10);
+    const [line] = (await storeOf(world).readAudit(10)).entries;
     expect(line!.from).toBe(network);
     expect(JSON.stringify(line)).not.toContain('198.51.100.200');
   });

@@ -29,7 +29,8 @@ describe('an invitation', () => {
     await untilDrained(world);
     expect(callsAbout(world, invited.sub)).toEqual(['GET 200']);
     expect(managementCalls(world)[0]?.query).toEqual({
-      fields: 'user_id,email,email_verified,name,blocked,identities,last_password_reset',
+      fields:
+        'user_id,email,email_verified,name,blocked,identities,last_password_reset,updated_at,last_login',
       include_fields: 'true',
     });
   });

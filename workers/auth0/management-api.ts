@@ -51,7 +51,8 @@ export type ManagementApi = {
 
 /** A GET that is answered so is answered so for ever. */
 const FOR_GOOD = [400, 405, 410, 422];
-const FIELDS = 'user_id,email,email_verified,name,blocked,identities,last_password_reset';
+const FIELDS =
+  'user_id,email,email_verified,name,blocked,identities,last_password_reset,updated_at,last_login';
 
 export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
   const { config } = deps;
@@ -193,6 +194,8 @@ function toTenantUser(user: unknown, sub: string): TenantUser {
     emailVerified: user['email_verified'] === true,
     blocked: user['blocked'] === true,
     passwordResetAt: Date.parse(text(user['last_password_reset']) ?? '') || 0,
+    updatedAt: Date.parse(text(user['updated_at']) ?? '') || 0,
+    lastLoginAt: Date.parse(text(user['last_login']) ?? '') || 0,
     identities: identities.map((identity) => {
       const { provider, connection, user_id, isSocial } = identity as Record<string, unknown>;
       return {

@@ -3,10 +3,11 @@
 --
 -- KEYS[1]..KEYS[10] see outbox.lua
 -- KEYS[11]    audit    stream of sealed lines
--- KEYS[12..]  records  strings "<version> <body>"
--- ARGV[3]     plan     JSON: now (the writer's time, epoch ms),
+-- KEYS[12]    pulse    hash: process to the time of its last acknowledged write (pulse.lua)
+-- KEYS[13..]  records  strings "<version> <body>"
+-- ARGV[3]     plan     JSON: now (the writer's time, epoch ms), process?,
 --                      claim? { task, epoch, until, fate: "done"|"hold"|"later", ms?, uncounted?, notOurs? },
---                      writes [{ version, body?, keepUntil? }] in the order of KEYS[12..]; without a
+--                      writes [{ version, body?, keepUntil? }] in the order of KEYS[13..]; without a
 --                      body the record goes, and version 0 says that there must be none,
 --                      tasks [[at, member]], announce [channel, message]?,
 --                      audit [line], auditLength
@@ -22,18 +23,18 @@ if claim then
 end
 
 for i, write in ipairs(plan.writes) do
-  local stored = redis.call('GET', KEYS[11 + i])
+  local stored = redis.call('GET', KEYS[12 + i])
   if (stored and string.match(stored, '^%d+') or '0') ~= write.version then return 'conflict' end
 end
 
 for i, write in ipairs(plan.writes) do
   local body = write.body and string.format('%d %s', tonumber(write.version) + 1, write.body)
   if not body then
-    redis.call('DEL', KEYS[11 + i])
+    redis.call('DEL', KEYS[12 + i])
   elseif write.keepUntil then
-    redis.call('SET', KEYS[11 + i], body, 'PXAT', write.keepUntil)
+    redis.call('SET', KEYS[12 + i], body, 'PXAT', write.keepUntil)
   else
-    redis.call('SET', KEYS[11 + i], body)
+    redis.call('SET', KEYS[12 + i], body)
   end
 end
 
@@ -57,6 +58,11 @@ end
 
 for _, line in ipairs(plan.audit) do
   redis.call('XADD', KEYS[11], 'MAXLEN', '~', plan.auditLength, '*', 'line', line)
+end
+
+if plan.process then
+  local before = tonumber(redis.call('HGET', KEYS[12], plan.process) or '0')
+  redis.call('HSET', KEYS[12], plan.process, string.format('%.0f', math.max(before, plan.now)))
 end
 
 if plan.announce then redis.call('PUBLISH', plan.announce[1], plan.announce[2]) end

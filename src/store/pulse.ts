@@ -1,0 +1,120 @@
+/**
+ * The pulse of Redis, felt by every process every two seconds and at every connection: what time it is,
+ * whether writes are taken, and whether an acknowledged write was lost, as after an older file was put
+ * back. What was lost is noted in Redis, for whoever is about to commit (src/domain/restore.ts).
+ */
+import type { Result } from 'ioredis';
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import type { Restored } from '../domain/restore.ts';
+import { answered, lua, StoreUnavailable, type RedisClient } from './redis.ts';
+
+declare module 'ioredis' {
+  interface RedisCommander<Context> {
+    pulse(keys: number, ...args: string[]): Result<[string, 0 | 1], Context>;
+  }
+}
+
+export type Pulse = {
+  /** The name under which this process's writes are remembered. */
+  process: string;
+  /** A write of this time was acknowledged. */
+  wrote(at: number): void;
+  /** What Redis says is wrong, in its own word: `WRONGPASS`, `OOM`, `NOPERM`. */
+  trouble(): string | undefined;
+  /** Redis refused something that this process cannot do without. */
+  refused(error: unknown): void;
+  /**
+   * Whether what cannot be taken back may be done: not before this connection was felt, nor in the first
+   * moments of a Redis that has just started, when others may still find out what it lost.
+   */
+  isSteady(): boolean;
+  /** What is known of lost writes. @throws {StoreUnavailable} */
+  readRestored(): Promise<Restored>;
+  /** Notes that nothing from before this moment is to be trusted. @throws {StoreUnavailable} */
+  noteLost(at: number): Promise<void>;
+};
+
+const EVERY_MS = 2000;
+/** By then every process that was connected to a Redis before its restart has felt it again. */
+const SETTLED_MS = 3000;
+
+export function feelPulse(
+  redis: RedisClient,
+  clock: Clock,
+  { prefix, process, log }: { prefix: string; process: string; log: Logger },
+): Pulse {
+  redis.defineCommand('pulse', { lua: lua('pulse') });
+  const lostKey = `${prefix}:lost`;
+  const gapsKey = `${prefix}:gaps`;
+  let remembered = 0;
+  let isFirst = true;
+  let trouble: string | undefined;
+  let steadyAt = Infinity;
+
+  const feel = async () => {
+    if (redis.status !== 'ready') return;
+    const askedAt = clock.monotonic();
+    const args = [clock.shiftMs(), process, remembered, isFirst ? 'first' : ''].map(String);
+    try {
+      const [now, lost] = await redis.pulse(3, `${prefix}:pulse`, lostKey, gapsKey, ...args);
+      clock.learn(Number(now), askedAt);
+      isFirst = false;
+      trouble = undefined;
+      if (lost === 1) log.error({ event: 'store.lost_writes' });
+    } catch (error) {
+      trouble = wordOf(error) ?? trouble;
+    }
+  };
+  const connected = async () => {
+    trouble = undefined;
+    await feel();
+    const uptime = await redis.info('server').then(
+      (info) => Number(/uptime_in_seconds:(\d+)/.exec(info)?.[1] ?? 0),
+      () => 0,
+    );
+    steadyAt = clock.monotonic() + Math.max(0, SETTLED_MS - uptime * 1000);
+  };
+  const timer = setInterval(() => void feel(), EVERY_MS).unref();
+  redis.on('ready', () => void connected());
+  redis.on('close', () => {
+    steadyAt = Infinity;
+  });
+  redis.on('error', (error: Error) => {
+    trouble = wordOf(error) ?? trouble;
+  });
+  redis.on('end', () => clearInterval(timer));
+
+  return {
+    process,
+    wrote: (at) => {
+      remembered = Math.max(remembered, at);
+    },
+    trouble: () => trouble,
+    refused: (error) => {
+      trouble = wordOf(error) ?? trouble;
+    },
+    isSteady: () => clock.monotonic() >= steadyAt,
+    async readRestored() {
+      const [lostAt, gaps] = await answered(
+        Promise.all([redis.get(lostKey), redis.lrange(gapsKey, 0, -1)]),
+      );
+      return {
+        lostAt: Number(lostAt ?? 0),
+        gaps: gaps.map((gap) => {
+          const [from = 0, to = 0] = gap.split(' ').map(Number);
+          return { from, to };
+        }),
+      };
+    },
+    async noteLost(at) {
+      await answered(redis.set(lostKey, String(at)));
+    },
+  };
+}
+
+/** Redis' own word at the start of an error, if it was Redis that said it. */
+function wordOf(error: unknown): string | undefined {
+  const told = error instanceof StoreUnavailable ? error.cause : error;
+  return told instanceof Error ? /^[A-Z]{3,}(?= |$)/.exec(told.message)?.[0] : undefined;
+}
