@@ -15,7 +15,8 @@ import {
 } from '../domain/email-change.ts';
 
 export type Outcome =
-  | { kind: 'processing' | 'undo-processing' }
+  /** `slow`: for longer than its reader expects; the tenant may be at it. */
+  | { kind: 'processing' | 'undo-processing'; slow?: true }
   /** This mailbox has agreed; the other one has not yet. */
   | { kind: 'waiting'; for: Side; unreachable?: true }
   | { kind: 'done' | 'already-done' | 'undone' }
@@ -42,7 +43,8 @@ export function outcomeOf(purpose: Purpose, change: EmailChange, now: number): O
     case 'pending':
       return isOver(change, now) ? { kind: 'expired' } : waitingOf(purpose, change);
     case 'confirmed':
-      if (purpose !== 'cancel') return { kind: 'processing' };
+      if (purpose !== 'cancel')
+        return { kind: 'processing', ...slowSince(change.confirmedAt, now) };
       return change.writing ? { kind: 'cancel-refused' } : undefined;
     case 'committed':
       if (purpose === 'undo') return undoOf(change, now);
@@ -53,6 +55,10 @@ export function outcomeOf(purpose: Purpose, change: EmailChange, now: number): O
       return { kind: change.status };
   }
 }
+
+const SLOW_MS = 10_000;
+const slowSince = (at: number | undefined, now: number): { slow?: true } =>
+  at !== undefined && now - at > SLOW_MS ? { slow: true } : {};
 
 function waitingOf(purpose: Purpose, change: EmailChange): Outcome | undefined {
   const own = { confirm: 'new', approve: 'current', cancel: undefined, undo: undefined } as const;
@@ -65,7 +71,8 @@ function waitingOf(purpose: Purpose, change: EmailChange): Outcome | undefined {
 }
 
 function undoOf(change: EmailChange, now: number): Outcome | undefined {
-  if (undoUnderWay(change)) return { kind: 'undo-processing' };
+  if (undoUnderWay(change))
+    return { kind: 'undo-processing', ...slowSince(change.undo?.requestedAt, now) };
   if (change.undo?.refused) return { kind: 'undo-refused', reason: change.undo.refused };
   return change.undo && now < undoUntil(change)! ? undefined : { kind: 'undo-window-passed' };
 }

@@ -91,6 +91,11 @@ function textsFor(outcome: Outcome, purpose: Purpose, say: Say): string[] {
       const text = say(`page.outcome.${outcome.kind}.text`);
       return endangered ? [text, say(`page.outcome.${outcome.kind}.next`)] : [text];
     }
+    case 'processing':
+    case 'undo-processing': {
+      const text = say(`page.outcome.${outcome.kind}.text`);
+      return outcome.slow ? [text, say('page.outcome.processing.slow')] : [text];
+    }
     default:
       return [say(`page.outcome.${outcome.kind}.text`)];
   }

@@ -65,7 +65,7 @@ test('a committed change is done, too late to cancel, and can be undone once, in
   expect(outcome('undo', { ...committed, undo: { until: NOW } })).toEqual({
     kind: 'undo-window-passed',
   });
-  expect(outcome('undo', { ...committed, undo: { ...undo, requestedAt: 1 } })).toEqual({
+  expect(outcome('undo', { ...committed, undo: { ...undo, requestedAt: NOW - 1 } })).toEqual({
     kind: 'undo-processing',
   });
   const refused = { ...undo, requestedAt: 1, refused: 'address-drifted' } as const;
@@ -101,4 +101,17 @@ test('only outcomes that will change by themselves are asked for again', () => {
   for (const kind of kinds) expect(isPassing({ kind })).toBe(true);
   expect(isPassing({ kind: 'done' })).toBe(false);
   expect(isPassing({ kind: 'waiting', for: 'new' })).toBe(false);
+});
+
+test('what takes longer than a reader expects says so, for a commit and for an undo', () => {
+  const since = NOW - 11_000;
+  expect(outcome('confirm', { status: 'confirmed', confirmedAt: since })).toEqual({
+    kind: 'processing',
+    slow: true,
+  });
+  expect(outcome('confirm', { status: 'confirmed', confirmedAt: NOW - 1000 })).toEqual({
+    kind: 'processing',
+  });
+  const pressed = { status: 'committed', undo: { ...undo, requestedAt: since } } as const;
+  expect(outcome('undo', pressed)).toEqual({ kind: 'undo-processing', slow: true });
 });
