@@ -100,6 +100,8 @@ const config = readBothConfigs({
   RESEND_AFTER: '10s',
   LIMIT_USER: '100/1h',
   LIMIT_ADDRESS: '100/24h',
+  LIMIT_ADDRESS_FIRST: '100/24h',
+  LIMIT_USER_MAILS: '300/24h',
   ...inherited('CONFIRMATION', 'LINK_STYLE', 'LINK_TTL', 'UNDO_WINDOW', 'MAX_AUTH_AGE'),
 });
 const logTo = { write: tell };

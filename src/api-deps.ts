@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { ApiConfig } from './config.ts';
 import type { Deps } from './deps.ts';
+import { createPostOffice, type PostOffice } from './store/postage.ts';
 import { createLocalLimiter, createSharedLimiter, type Limiter } from './store/limits.ts';
 
 export type App = FastifyInstance<
@@ -15,22 +16,21 @@ export type App = FastifyInstance<
 >;
 
 export type ApiDeps = Deps<ApiConfig> & {
-  limits: { user: Limiter; address: Limiter; ip: Limiter; link: Limiter; page: Limiter };
+  limits: { user: Limiter; ip: Limiter; link: Limiter; page: Limiter };
+  postage: PostOffice;
 };
 
 export function withLimits(deps: Deps<ApiConfig>): ApiDeps {
   const { limits } = deps.config;
-  const shared = (name: string, limit: typeof limits.user) =>
-    createSharedLimiter(deps.redis, `${deps.prefix}:limit-${name}`, limit);
   return {
     ...deps,
     limits: {
-      user: shared('user', limits.user),
-      address: shared('address', limits.address),
+      user: createSharedLimiter(deps.redis, `${deps.prefix}:limit-user`, limits.user),
       ip: createLocalLimiter(limits.ip),
       link: createLocalLimiter(limits.link),
       // As many as requests, counted apart: looking at pages uses up nobody's requests.
       page: createLocalLimiter(limits.ip),
     },
+    postage: createPostOffice(deps),
   };
 }

@@ -57,6 +57,10 @@ const shared = z.object({
   ALLOW_VOLATILE_REDIS: flag.prefault('0'),
   WEBHOOK_URL: url.optional(),
   AUDIT_LENGTH: integer(0, 10_000_000).prefault('10000'),
+  LIMIT_ADDRESS: limit.prefault('3/24h'),
+  LIMIT_ADDRESS_FIRST: limit.prefault('10/24h'),
+  LIMIT_USER_MAILS: limit.prefault('30/24h'),
+  FOLD_ADDRESSES: z.enum(['on', 'off'], 'write on or off').default('on'),
   CODE: z.enum(['on', 'off'], 'write on or off').default('off'),
   SHUTDOWN_GRACE: duration('1s', '5m').prefault('20s'),
   BRAND_NAME: z
@@ -92,7 +96,6 @@ const api = z.object({
   RETURN_URLS: urls.prefault(''),
   TRUST_PROXY: proxies.prefault(''),
   LIMIT_USER: limit.prefault('5/1h'),
-  LIMIT_ADDRESS: limit.prefault('3/24h'),
   LIMIT_IP: limit.prefault('60/1m'),
   LIMIT_LINK: limit.prefault('30/1m'),
   RESEND_AFTER: duration('1s', '24h').prefault('60s'),
@@ -178,6 +181,14 @@ const sharedConfig = (s: Shared) => {
     /** Whether anybody is to be told of transitions; only workers hold the secrets to do it. */
     webhookUrl: s.WEBHOOK_URL?.href,
     auditLength: s.AUDIT_LENGTH,
+    /** How many mails, to one mailbox and for one user. */
+    mailLimits: {
+      further: s.LIMIT_ADDRESS,
+      first: s.LIMIT_ADDRESS_FIRST,
+      user: s.LIMIT_USER_MAILS,
+    },
+    /** Whether `+tags` and dots that lead to one mailbox are counted as one. */
+    foldAddresses: s.FOLD_ADDRESSES === 'on',
     codeOn: s.CODE === 'on',
     shutdownGraceMs: s.SHUTDOWN_GRACE,
     crashAt: s.CRASH_AT,
@@ -214,7 +225,7 @@ const apiConfig = (s: Api) =>
     corsOrigins: s.CORS_ORIGINS.map((origin) => new URL(origin).origin),
     returnUrls: s.RETURN_URLS,
     trustProxy: s.TRUST_PROXY,
-    limits: { user: s.LIMIT_USER, address: s.LIMIT_ADDRESS, ip: s.LIMIT_IP, link: s.LIMIT_LINK },
+    limits: { user: s.LIMIT_USER, ip: s.LIMIT_IP, link: s.LIMIT_LINK },
     resendAfterMs: s.RESEND_AFTER,
     appLinksIos: s.APP_LINKS_IOS,
     appLinksAndroid: s.APP_LINKS_ANDROID,
@@ -323,25 +334,4 @@ function valueOf(env: Env, name: string, problems: string[]): string | undefined
     problems.push(`${name}_FILE: cannot be read`);
     return undefined;
   }
-}
-
-/** What the settings weaken on purpose, one sentence each, for a warning at start. */
-export function weakenings(config: Config & Partial<ApiConfig> & Partial<WorkerConfig>): string[] {
-  return [
-    config.allowVolatileRedis && 'ALLOW_VOLATILE_REDIS=1: Redis may lose acknowledged clicks',
-    config.linkStyle === 'query' && 'LINK_STYLE=query: link tokens reach servers, proxies and logs',
-    config.publicUrl.startsWith('http:') && 'PUBLIC_URL is plain http: for this machine only',
-    config.auth0Url.startsWith('http:') && 'AUTH0_BASE_URL is plain http: for this machine only',
-    config.undoLockMs !== undefined &&
-      config.passwordResetUrl === undefined &&
-      'PASSWORD_RESET_URL is not set: after an undo the owner is not told where to set a new password',
-    config.maxAuthAgeS === 0 && 'MAX_AUTH_AGE=0: a stolen session is enough to ask for a change',
-    config.tenantPatienceMs !== undefined &&
-      config.tenantPatienceMs < 25_000 &&
-      'TENANT_PATIENCE below 25s: a custom database may still write after we have read',
-    config.crashAt.length > 0 && 'CRASH_AT: this process ends itself in the middle of its work',
-    config.trustsUnverified &&
-      'UNVERIFIED_MAILBOX=trusted: whoever reads an unverified address can stop and undo changes',
-    config.allowInsecureSmtp && 'SMTP without required TLS: mail may travel in clear',
-  ].filter((sentence) => typeof sentence === 'string');
 }

@@ -28,7 +28,7 @@ export const PROBLEMS = {
   'invalid-link': {
     status: 400,
     title: 'The link is not valid',
-    detail: 'It is incomplete, was replaced by a newer one, or was never ours.',
+    detail: 'It is incomplete, or was never ours.',
   },
   'invalid-code': {
     status: 400,

@@ -1,7 +1,8 @@
 /** Opens and closes the HTTP door: connections, app, listen. */
 import { withLimits } from './api-deps.ts';
 import { buildApp } from './app.ts';
-import { weakenings, type ApiConfig } from './config.ts';
+import { type ApiConfig } from './config.ts';
+import { weakenings } from './weakenings.ts';
 import { closeDeps, openDeps, untilRedisReady, type Ambient } from './deps.ts';
 import { createLog } from './log.ts';
 import { exitOnWrongRedis } from './exit.ts';

@@ -10,8 +10,8 @@ import {
   readApiConfig,
   readBothConfigs,
   readWorkerConfig,
-  weakenings,
 } from '../src/config.ts';
+import { weakenings } from '../src/weakenings.ts';
 
 const KEY = Buffer.alloc(32, 7).toString('base64');
 const PEM = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -295,9 +295,14 @@ describe('defaults', () => {
       corsOrigins: [],
       returnUrls: [],
       trustProxy: [],
+      foldAddresses: true,
+      mailLimits: {
+        further: { points: 3, windowMs: 24 * 3_600_000 },
+        first: { points: 10, windowMs: 24 * 3_600_000 },
+        user: { points: 30, windowMs: 24 * 3_600_000 },
+      },
       limits: {
         user: { points: 5, windowMs: 3_600_000 },
-        address: { points: 3, windowMs: 24 * 3_600_000 },
         ip: { points: 60, windowMs: 60_000 },
         link: { points: 30, windowMs: 60_000 },
       },
@@ -362,8 +367,8 @@ describe('values', () => {
       resendAfterMs: 1500,
       limits: {
         user: { points: 100, windowMs: 600_000 },
-        address: { points: 1, windowMs: 1000 },
       },
+      mailLimits: { further: { points: 1, windowMs: 1000 } },
       maxAuthAgeS: 0,
       corsOrigins: ['https://a.example', 'https://b.example:8443', 'http://localhost:5173'],
       // Compared as text, so kept as text.

@@ -228,6 +228,8 @@ describe('how files are written', () => {
     const MOST = 300;
     /** Longer for a reason, and not to grow further: split before raising one. */
     const LONGER: Record<string, number> = {
+      // The same words six times.
+      'src/client/translations.ts': 360,
       // One place for all settings.
       'src/config.ts': 350,
       // The whole life of a change in one piece.

@@ -1,5 +1,5 @@
 /** The link lifetime has passed: says so in the record, for whoever looks. */
-import { expire as decideExpire } from '../src/domain/email-change.ts';
+import { expire as decideExpire } from '../src/domain/agree.ts';
 import type { Processor } from './outcome.ts';
 
 export const expire: Processor = async ({ deps }) => ({

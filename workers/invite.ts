@@ -4,6 +4,9 @@ import { invited, reject } from '../src/domain/commit.ts';
 import type { Done, Processor } from './outcome.ts';
 import { OTHERS_WAIT_MS, withTenant } from './with-tenant.ts';
 
+/** How often a flooded mailbox is looked at again, while the request is open. */
+const HELD_MS = 600_000;
+
 export const invite: Processor = ({ deps, change, reached }) => {
   const refused = (reason: Reason): Done => ({
     kind: 'done',
@@ -21,8 +24,20 @@ export const invite: Processor = ({ deps, change, reached }) => {
       };
     const user = await deps.tenant.readUser(change.sub, { maxWaitMs: OTHERS_WAIT_MS });
     reached('read');
-    if (user?.email !== undefined) await deps.standing.count(user.emailVerified);
     const { trustsUnverified } = deps.config;
+    if (user?.email !== undefined) {
+      // Nothing is asked that the current mailbox can not be warned of.
+      const warnsInMs = await deps.postage.warnsInMs(user.email);
+      if (warnsInMs > 0 && (user.emailVerified || trustsUnverified)) {
+        deps.log.warn({ event: 'mail.held', change: change.id });
+        return {
+          kind: 'later',
+          why: 'the current mailbox had its share',
+          ms: Math.min(warnsInMs, HELD_MS),
+        };
+      }
+      await deps.standing.count(user.emailVerified);
+    }
     return {
       kind: 'done',
       rule: (latest) => invited(latest, user, deps.now(), { trustsUnverified }),

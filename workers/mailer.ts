@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import nodemailer from 'nodemailer';
 import type { WorkerConfig } from '../src/config.ts';
 import type { Deps } from '../src/deps.ts';
-import { envelopeAddress } from './envelope.ts';
+import { envelopeAddress } from '../src/mail/envelope.ts';
 import { codesOf, meaningOf, type Meaning, type SmtpReply } from './smtp-reply.ts';
 
 export type OutgoingMail = {
@@ -16,6 +16,8 @@ export type OutgoingMail = {
   html: string;
   /** Without angle brackets and domain; the same for every attempt at the same mail. */
   id: string;
+  /** The id of an earlier mail that this one closes. */
+  answers?: string;
   locale: string;
 };
 
@@ -81,6 +83,8 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
   const senderName = config.mailFrom.includes('<') ? config.mailFrom.split('<')[0]!.trim() : '';
   const domain = sender.split('@')[1]!;
 
+  const idOf = (id: string) => `<${id}@${domain}>`;
+
   return {
     async send(mail, timeoutMs) {
       const to = envelopeAddress(mail.to);
@@ -91,7 +95,10 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
           from: { name: senderName, address: sender },
           to: { name: '', address: to },
           envelope: { from: sender, to: [{ name: '', address: to }] },
-          messageId: `<${mail.id}@${domain}>`,
+          messageId: idOf(mail.id),
+          ...(mail.answers === undefined
+            ? {}
+            : { inReplyTo: idOf(mail.answers), references: idOf(mail.answers) }),
           subject: mail.subject,
           text: mail.text,
           html: mail.html,
@@ -99,6 +106,8 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
             'Auto-Submitted': 'auto-generated',
             'X-Auto-Response-Suppress': 'All',
             'Content-Language': mail.locale,
+            // Mails of one subject are folded into one otherwise, and what repeats is hidden.
+            ...(mail.answers === undefined ? { 'X-Entity-Ref-ID': mail.id } : {}),
           },
           signal,
         });

@@ -6,9 +6,11 @@ import { undoUntil } from '../src/domain/keep.ts';
 import { maskEmail } from '../src/domain/email-address.ts';
 import { recorded, type EmailChange, type Purpose } from '../src/domain/email-change.ts';
 import {
+  answered,
   MAILS,
   mailDeferred,
   mailGivenUp,
+  mailMuted,
   mailRefused,
   mailSent,
   parseMailTask,
@@ -24,6 +26,7 @@ import type { Rule } from '../src/store/changes.ts';
 import type { WorkerConfig } from '../src/config.ts';
 import { greylistMs } from './backoff.ts';
 import { sharesOf } from './lease.ts';
+import type { WorkerDeps } from './worker-deps.ts';
 import type { OutgoingMail } from './mailer.ts';
 import type { Outcome, Processor } from './outcome.ts';
 
@@ -63,16 +66,23 @@ export const sendMail: Processor = async ({ deps, name, claim, hold, reached }) 
   }
   reached('marked');
   const to = MAILS[template].to === 'new' ? change.email : change.account?.email;
-  const sent = (outcome: string) => end(outcome, (latest) => mailSent(latest, name, now()));
   if (to === undefined) return { kind: 'done', rule: recorded };
-  if (change.muted && template === 'confirm') return sent('muted');
+  // Counted once, before the first attempt.
+  const muted =
+    template === 'confirm'
+      ? change.muted
+      : claim.attempts === 1 && (await isMuted(deps, change, template, to));
+  if (muted) {
+    deps.log.warn({ event: 'mail.muted', ...told });
+    return end('muted', (latest) => mailMuted(latest, name));
+  }
 
   const { kind, code } = await deps.mailer.send(
     compose(deps.config, change, template, name, to),
     sharesOf(deps.config).mailMs,
   );
   reached('sent');
-  if (kind === 'sent') return sent('sent');
+  if (kind === 'sent') return end('sent', (latest) => mailSent(latest, name, now()));
   if (kind === 'address') {
     deps.log.warn({ event: 'mail.undeliverable', ...told, code, why: 'address' });
     return end('undeliverable', (latest) => mailRefused(latest, name, now()));
@@ -88,6 +98,19 @@ export const sendMail: Processor = async ({ deps, name, claim, hold, reached }) 
   const ms = nextTryMs(claim.attempts, usefulUntil(change, template) - now());
   return ms === undefined ? giveUp(code) : { ...again, ms };
 };
+
+/** Counts a mail for its mailbox; one that may be a stranger's gets few of them. */
+async function isMuted(
+  { postage }: WorkerDeps,
+  change: EmailChange,
+  template: Template,
+  to: string,
+): Promise<boolean> {
+  if (template === 'informed') return !(await postage.mayInform(change.sub, to));
+  await postage.count(change.sub, to, PAID_AT_THE_DOOR.includes(template));
+  return false;
+}
+const PAID_AT_THE_DOOR: readonly Template[] = ['notice', 'approve'];
 
 /** In time for one more try while the mail is of use; `undefined`: that was the last. */
 function nextTryMs(attempts: number, usefulMs: number): number | undefined {
@@ -137,7 +160,14 @@ function compose(
     ...passwordOf(change),
     ...(config.passwordResetUrl ? { passwordResetUrl: config.passwordResetUrl } : {}),
   };
-  return { to, id: `${change.id}.${name}`, locale, ...renderMail(template, locale, facts) };
+  const earlier = answered(change, template);
+  return {
+    to,
+    id: `${change.id}.${name}`,
+    ...(earlier === undefined ? {} : { answers: `${change.id}.${earlier}` }),
+    locale,
+    ...renderMail(template, locale, facts),
+  };
 }
 
 const passwordOf = ({ password }: EmailChange): Pick<MailFacts, 'password'> =>

@@ -1,5 +1,6 @@
 /** The job door: lanes, the bell, the reconciler, and a clean end. */
-import { weakenings, type WorkerConfig } from '../src/config.ts';
+import type { WorkerConfig } from '../src/config.ts';
+import { weakenings } from '../src/weakenings.ts';
 import { closeDeps, openDeps, untilRedisReady, type Ambient } from '../src/deps.ts';
 import { exitOnWrongRedis } from '../src/exit.ts';
 import { createLog } from '../src/log.ts';

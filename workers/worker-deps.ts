@@ -1,6 +1,7 @@
 /** What the job door needs besides what both doors share: the tenant and the mail server. */
 import type { WorkerConfig } from '../src/config.ts';
 import type { Deps } from '../src/deps.ts';
+import { createPostOffice, type PostOffice } from '../src/store/postage.ts';
 import { createManagementApi, type ManagementApi } from './auth0/management-api.ts';
 import { openMailer, type Mailer } from './mailer.ts';
 import { createStandingWatch, type StandingWatch } from './standing.ts';
@@ -9,6 +10,7 @@ export type WorkerDeps = Deps<WorkerConfig> & {
   tenant: ManagementApi;
   mailer: Mailer;
   standing: StandingWatch;
+  postage: PostOffice;
 };
 
 export const withOutsideWorld = (deps: Deps<WorkerConfig>): WorkerDeps => ({
@@ -16,4 +18,5 @@ export const withOutsideWorld = (deps: Deps<WorkerConfig>): WorkerDeps => ({
   tenant: createManagementApi(deps),
   mailer: openMailer(deps),
   standing: createStandingWatch(deps),
+  postage: createPostOffice(deps),
 });

@@ -41,6 +41,7 @@ export const STRINGS = {
   'invalid-code': 'The code is wrong or too old.',
   'link-code': 'That is the link code. Type the eight digits here, or open the link in the mail.',
   'too-many-requests': 'That was too often for now.',
+  resent: 'We sent it as often as we may for now. Look in your spam folder, too.',
   'commit-in-progress': 'A change is being made right now.',
   'already-committed': 'The change has been made already.',
   'changes-locked': 'A change was undone a short time ago.',

@@ -46,6 +46,7 @@ export const TRANSLATIONS = {
     'link-code':
       'Das ist der Link-Code. Geben Sie hier die acht Ziffern ein, oder öffnen Sie den Link in der E-Mail.',
     'too-many-requests': 'Das war vorerst zu oft.',
+    resent: 'Öfter können wir es vorerst nicht senden. Sehen Sie auch im Spam-Ordner nach.',
     'commit-in-progress': 'Gerade wird eine Änderung ausgeführt.',
     'already-committed': 'Die Änderung ist schon ausgeführt.',
     'changes-locked': 'Vor Kurzem wurde eine Änderung rückgängig gemacht.',
@@ -94,6 +95,7 @@ export const TRANSLATIONS = {
     'link-code':
       'Ese es el código del enlace. Escriba aquí los ocho dígitos o abra el enlace del correo.',
     'too-many-requests': 'Han sido demasiados intentos por ahora.',
+    resent: 'Por ahora no podemos enviarlo más veces. Mire también en la carpeta de spam.',
     'commit-in-progress': 'Se está haciendo un cambio en este momento.',
     'already-committed': 'El cambio ya se ha hecho.',
     'changes-locked': 'Hace poco se ha deshecho un cambio.',
@@ -144,6 +146,8 @@ export const TRANSLATIONS = {
     'link-code':
       'C’est le code du lien. Saisissez ici les huit chiffres, ou ouvrez le lien de l’e-mail.',
     'too-many-requests': 'C’était trop souvent pour l’instant.',
+    resent:
+      'Nous ne pouvons pas l’envoyer plus souvent pour l’instant. Regardez aussi dans les indésirables.',
     'commit-in-progress': 'Un changement est en cours.',
     'already-committed': 'Le changement est déjà fait.',
     'changes-locked': 'Un changement a été annulé il y a peu.',
@@ -190,6 +194,7 @@ export const TRANSLATIONS = {
     'invalid-code': 'O código está errado ou é antigo demais.',
     'link-code': 'Este é o código do link. Digite aqui os oito dígitos ou abra o link do e-mail.',
     'too-many-requests': 'Foram tentativas demais por enquanto.',
+    resent: 'Por enquanto não podemos enviar mais vezes. Veja também na pasta de spam.',
     'commit-in-progress': 'Uma alteração está sendo feita agora.',
     'already-committed': 'A alteração já foi feita.',
     'changes-locked': 'Uma alteração foi desfeita há pouco tempo.',
@@ -240,6 +245,7 @@ export const TRANSLATIONS = {
     'link-code':
       'それはリンクコードです。ここには8桁の数字を入力するか、メールのリンクを開いてください。',
     'too-many-requests': '操作の回数が多すぎます。',
+    resent: '現在これ以上は送信できません。迷惑メールフォルダーもご確認ください。',
     'commit-in-progress': '変更の処理中です。',
     'already-committed': '変更はすでに完了しています。',
     'changes-locked': '最近、変更が取り消されました。',
@@ -286,6 +292,7 @@ export const TRANSLATIONS = {
     'invalid-code': 'الرمز خاطئ أو قديم.',
     'link-code': 'هذا رمز الرابط. اكتب هنا الأرقام الثمانية، أو افتح الرابط الوارد في الرسالة.',
     'too-many-requests': 'المحاولات كثيرة في الوقت الحالي.',
+    resent: 'لا يمكننا إرساله مرات أكثر الآن. ابحث أيضًا في مجلد الرسائل غير المرغوب فيها.',
     'commit-in-progress': 'يجري تنفيذ تغيير الآن.',
     'already-committed': 'تم التغيير بالفعل.',
     'changes-locked': 'تم التراجع عن تغيير قبل وقت قصير.',

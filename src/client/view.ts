@@ -107,8 +107,10 @@ export function createView(
     clearTimeout(ticker);
   }
 
-  function explain({ words: key, retryAfterMs }: Problem): string {
-    const { [key]: text, later } = state.strings;
+  function explain({ act, words, retryAfterMs }: Problem): string {
+    // Not the pause between two of them, which the countdown shows.
+    const isSpent = act === 'resend' && words === 'too-many-requests' && retryAfterMs! > 3_600_000;
+    const { [isSpent ? 'resent' : words]: text, later } = state.strings;
     return retryAfterMs ? `${text} ${fill(later, retryAfterMs)}` : text;
   }
   /** With “in 5 minutes” for `{left}`. */

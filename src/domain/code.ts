@@ -1,6 +1,6 @@
 /** The eight digits that the user types into the signed-in app, beside the link (CODE=on). */
+import { agree } from './agree.ts';
 import {
-  agree,
   close,
   isOver,
   recorded,
@@ -22,7 +22,16 @@ export function tryCode(change: EmailChange, right: boolean, now: number): Verdi
   if (change.status !== 'pending' || change.agreed.new !== undefined) return recorded(change);
   if (isOver(change, now)) return write(close(change, 'expired', now));
   const tries = change.codeTries ?? 0;
-  const alive = change.mailedAt !== undefined && now < change.mailedAt + CODE_TTL_MS;
+  const alive = !change.muted && wasMailed(change, now);
   if (!alive || tries >= CODE_TRIES) return refused({ code: 'invalid-code' });
   return right ? agree(change, 'new', now) : write({ ...change, codeTries: tries + 1 });
+}
+
+/** It is on its way, or was taken less than its short life ago: what nobody was mailed nobody may guess. */
+function wasMailed(change: EmailChange, now: number): boolean {
+  const { generation, mails } = change;
+  // Records of an earlier version know of the first mail alone.
+  const mailedAt = change.codeMailedAt ?? (generation === 1 ? change.mailedAt : undefined);
+  if (mailedAt === undefined) return mails[`mail.confirm.${generation}`] === 'sending';
+  return now < mailedAt + CODE_TTL_MS;
 }

@@ -4,9 +4,7 @@
  * write next and which tasks follow; it has no clock, no randomness and no I/O, so a door that
  * loses a race simply reads again and decides again.
  */
-import { sameAddress, type Account } from './account.ts';
-import { askToAgree } from './ask-to-agree.ts';
-import { limitReached, type CommittedLimit } from './limit-committed.ts';
+import type { Account } from './account.ts';
 
 export const STATUSES = [
   'pending',
@@ -56,7 +54,7 @@ export type Revocation = 'pending' | 'done' | 'unsupported' | 'failed';
  * How far one mail got. `doubt` = an earlier attempt may have been accepted, and `last-doubt` two of
  * them: mails.ts says which mail may go out how often.
  */
-export type MailState = 'sending' | 'doubt' | 'last-doubt' | 'sent' | 'failed';
+export type MailState = 'sending' | 'doubt' | 'last-doubt' | 'sent' | 'failed' | 'muted';
 
 /** One email change, whole. Times are epoch milliseconds. Everything in it is sealed at rest. */
 export type EmailChange = {
@@ -70,13 +68,15 @@ export type EmailChange = {
   resendAfter: number;
   /** 256 random bits, base64url: every link token of this change is derived from it. */
   secret: string;
-  /** Counts invitations; a resend raises it, and older confirmation links die. */
+  /** Counts invitations; a resend raises it, and the older code dies. The link stays the same. */
   generation: number;
   /** Which mailboxes must agree before the commit. */
   requires: readonly Side[];
   agreed: Partial<Record<Side, number>>;
-  /** True when the target address has had its share of mail: all goes on, unseen, but no mail leaves. */
+  /** The target address had its share of mail from others: no confirmation leaves, and none is claimed. */
   muted: boolean;
+  /** What its confirmation mails took from the budgets of the target address; a click gives it back. */
+  paid?: Paid;
   locale: string;
   /** Of the requester, for times in mails: an IANA name. */
   timeZone?: string;
@@ -96,6 +96,8 @@ export type EmailChange = {
   waivesAt?: number;
   /** Since when we know that the current mailbox does not get our mail. */
   unreachableAt?: number;
+  /** When the mail with the present code was taken; the code's own short life begins then. */
+  codeMailedAt?: number;
   /** Wrong codes typed against the present invitation. */
   codeTries?: number;
   canceledBy?: CanceledBy;
@@ -180,138 +182,8 @@ export function withoutWriting(change: EmailChange): EmailChange {
   return rest;
 }
 
-type Wish = Pick<EmailChange, 'email' | 'locale' | 'timeZone' | 'returnTo'>;
-type Terms = Pick<EmailChange, 'id' | 'sub' | 'secret' | 'requires' | 'muted' | 'waiverMs'>;
-export type Request = Wish & Terms;
-export type Timing = {
-  linkTtlMs: number;
-  resendAfterMs: number;
-  committed?: CommittedLimit;
-};
-
-/**
- * A user asks for an address. The newest request wins: an open change to another address is
- * superseded. The same address within the cooldown is the same change; later it is invited again
- * and the older link dies.
- */
-export function request(
-  asked: Request,
-  user: UserChanges,
-  latest: EmailChange | undefined,
-  timing: Timing,
-  now: number,
-): Verdict {
-  if (user.lockedUntil !== undefined && now < user.lockedUntil)
-    return refused({ code: 'changes-locked', retryAt: user.lockedUntil });
-  if (user.undoing !== undefined || latest?.status === 'confirmed')
-    return refused({ code: 'commit-in-progress' });
-  if (latest && undoUnderWay(latest)) return refused({ code: 'commit-in-progress' });
-  const pending = latest?.status === 'pending' ? latest : undefined;
-  const expired = pending !== undefined && isOver(pending, now);
-  if (pending && sameAddress(pending.email, asked.email) && !expired)
-    return now < pending.resendAfter
-      ? recorded(pending)
-      : invitedAgain(pending, asked.muted, timing, now);
-  const retryAt = timing.committed && limitReached(user, timing.committed, now);
-  if (retryAt !== undefined) return refused({ code: 'too-many-requests', retryAt });
-
-  const change: EmailChange = {
-    ...asked,
-    status: 'pending',
-    requestedAt: now,
-    expiresAt: now + timing.linkTtlMs,
-    resendAfter: now + timing.resendAfterMs,
-    generation: 1,
-    agreed: {},
-    mails: {},
-  };
-  return {
-    kind: 'write',
-    // Ended in the same write, so that a user never has two open changes.
-    changes: pending ? [change, close(pending, expired ? 'expired' : 'superseded', now)] : [change],
-    user: { ...user, latest: change.id },
-    tasks: [taskOf(change, 'invite', now), taskOf(change, 'expire', change.expiresAt)],
-  };
-}
-
-/** The user asks for the confirmation mail again. */
-export function resend(change: EmailChange, muted: boolean, timing: Timing, now: number): Verdict {
-  if (change.status === 'confirmed') return refused({ code: 'commit-in-progress' });
-  if (change.status !== 'pending') return recorded(change);
-  if (isOver(change, now)) return write(close(change, 'expired', now));
-  if (now < change.resendAfter)
-    return refused({ code: 'too-many-requests', retryAt: change.resendAfter });
-  return invitedAgain(change, muted, timing, now);
-}
-
-/** However often it is asked for again: an address is confirmed within a day of the request. */
-const MAX_CONFIRM_MS = 24 * 3_600_000;
-
-function invitedAgain(change: EmailChange, muted: boolean, timing: Timing, now: number): Step {
-  const { mailedAt, codeTries, ...rest } = change;
-  const awaitsNew = change.agreed.new === undefined;
-  // Asking again shortens nobody's time to object, and never keeps a confirmation alive for ever.
-  const extended = Math.min(now + timing.linkTtlMs, change.requestedAt + MAX_CONFIRM_MS);
-  const again: EmailChange = {
-    ...rest,
-    // A new code starts the count of wrong ones over; only a new generation has a new code.
-    ...(awaitsNew || codeTries === undefined ? {} : { codeTries }),
-    ...(awaitsNew || mailedAt === undefined ? {} : { mailedAt }),
-    muted,
-    // The link of a mailbox that has agreed goes on to answer with what is recorded.
-    generation: awaitsNew ? change.generation + 1 : change.generation,
-    expiresAt: change.waivesAt ?? Math.max(change.expiresAt, extended),
-    resendAfter: now + timing.resendAfterMs,
-  };
-  // Without a snapshot the invitation itself is still due and will mail the newest link.
-  const given = again.account ? askToAgree(again, awaiting(again), now) : undefined;
-  return write(
-    given?.change ?? again,
-    ...(given?.tasks ?? []),
-    taskOf(again, 'expire', again.expiresAt),
-  );
-}
-
-/**
- * A mailbox owner pressed the button. The click counts once; the commit follows when everyone who
- * must agree has. A late click finds the change expired, also before any worker noticed.
- */
-export function agree(change: EmailChange, side: Side, now: number): Verdict {
-  if (change.status !== 'pending') return recorded(change);
-  if (isOver(change, now)) return write(close(change, 'expired', now));
-  if (change.agreed[side] !== undefined || !change.requires.includes(side)) return recorded(change);
-  const agreed: EmailChange = { ...change, agreed: { ...change.agreed, [side]: now } };
-  if (awaiting(agreed).length === 0) return confirmed(agreed, now);
-  return side === 'new' && change.waiverMs ? waiting(agreed, change.waiverMs, now) : write(agreed);
-}
-
-const confirmed = (change: EmailChange, now: number): Step =>
-  write({ ...change, status: 'confirmed', confirmedAt: now }, taskOf(change, 'commit', now));
-
-/**
- * The current mailbox is reminded twice; unless it objects, the new address alone suffices then. One
- * that nobody could ask has twice the time to be reached, and after that it was all in vain.
- */
-const waiting = (change: EmailChange, waiverMs: number, now: number): Step =>
-  wasAsked(change)
-    ? waits({ ...change, waivesAt: now + waiverMs, expiresAt: now + waiverMs }, waiverMs, now)
-    : waits({ ...change, expiresAt: now + 2 * waiverMs }, waiverMs, now);
-
-function waits(change: EmailChange, waiverMs: number, now: number): Step {
-  const reminders = [1, 2].map((n) =>
-    taskOf(change, `mail.reminder.${n}`, now + Math.round((waiverMs * n) / 3)),
-  );
-  const due = reminders.filter(({ name }) => change.mails[name] === undefined);
-  return write(change, ...due, taskOf(change, 'expire', change.expiresAt));
-}
-
-/** The server of the current mailbox took a question: from now on its silence counts, where it may. */
-export function asked(change: EmailChange, now: number): Step {
-  const { waiverMs, status, agreed, waivesAt } = change;
-  return status === 'pending' && agreed.new !== undefined && waiverMs && waivesAt === undefined
-    ? waiting(change, waiverMs, now)
-    : write(change);
-}
+/** Mails counted as the first one of their user to that address, and as further ones. */
+export type Paid = { first: number; more: number };
 
 /** Withdrawn before the commit: by the user, the current mailbox, or an operator. Twice is harmless. */
 export function cancel(change: EmailChange, by: CanceledBy, now: number): Verdict {
@@ -322,21 +194,6 @@ export function cancel(change: EmailChange, by: CanceledBy, now: number): Verdic
   // While a PATCH may be on its way nobody can promise that it will not happen.
   if (change.writing) return refused({ code: 'commit-in-progress' });
   return write({ ...close(change, 'canceled', now), canceledBy: by });
-}
-
-/** Silence is consent only of a mailbox whose server took a question. */
-const wasAsked = ({ mails }: EmailChange): boolean =>
-  Object.entries(mails).some(
-    ([name, state]) => /^mail\.(approve|reminder)\./.test(name) && state === 'sent',
-  );
-
-/** Its time has come: silence was consent, or the links are over. Anything but pending has outlived the question. */
-export function expire(change: EmailChange, now: number): Verdict {
-  if (change.status !== 'pending') return recorded(change);
-  if (now < change.expiresAt) return write(change, taskOf(change, 'expire', change.expiresAt));
-  return change.waivesAt !== undefined && wasAsked(change)
-    ? confirmed(change, now)
-    : write(close(change, 'expired', now));
 }
 
 export const undoUnderWay = (change: EmailChange): boolean =>

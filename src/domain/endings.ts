@@ -1,6 +1,6 @@
 /**
- * Whoever pressed a button is told by mail how it ended, by whatever road it came to an end without
- * effect; everybody else sees the status. Derived from what a write moves, so that no door and no
+ * Whoever pressed a button or was warned is told by mail how it ended, by whatever road it came to an
+ * end without effect; everybody else sees the status. Derived from what a write moves, so that no door and no
  * worker can end a change and forget it. (What took effect has its own mails: commit.ts, undo.ts.)
  */
 import { hasStanding } from './account.ts';
@@ -14,14 +14,26 @@ const isInVain = ({ status }: EmailChange): boolean => WITHOUT_EFFECT.includes(s
 export const tellsNew = (change: EmailChange): boolean =>
   isInVain(change) && change.agreed.new !== undefined;
 
+/** The current mailbox was warned of it: by these mails, or by one that may have arrived. */
+const isWarning = (name: string): boolean =>
+  /^mail\.(?:notice|approve|reminder)(?:\.|$)/.test(name);
+const wasWarned = ({ mails }: EmailChange): boolean =>
+  Object.entries(mails).some(
+    ([name, state]) => isWarning(name) && ['sent', 'doubt', 'last-doubt'].includes(state),
+  );
+
 /**
- * So did the current mailbox, unless it ended the change itself. It is told, too, when a reset of the
- * password stopped a confirmed change: then somebody else may have asked for it.
+ * Whoever was warned, or asked, hears that the alarm is over, unless it ended the change itself, or the
+ * next notice says so. It is told, too, when a reset of the password stopped a confirmed change: then
+ * somebody else may have asked for it.
  */
 export const tellsCurrent = (change: EmailChange): boolean =>
   isInVain(change) &&
   hasStanding(change.account) &&
-  ((change.agreed.current !== undefined && change.canceledBy !== 'current-mailbox') ||
+  change.status !== 'superseded' &&
+  change.canceledBy !== 'current-mailbox' &&
+  (wasWarned(change) ||
+    change.agreed.current !== undefined ||
     (change.reason === 'credentials-changed' && change.confirmedAt !== undefined));
 
 export const undoWasRefused = (change: EmailChange): boolean =>

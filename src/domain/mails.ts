@@ -9,10 +9,11 @@ import { reject } from './commit.ts';
 import { KEEP_CLOSED_MS } from './retention.ts';
 import { isKeeping, keepRefused, keepTold } from './keep.ts';
 import { tellsCurrent, tellsNew, undoWasRefused } from './endings.ts';
+import { asked } from './agree.ts';
 import {
-  asked,
   isOpen,
   recorded,
+  taskOf,
   write,
   type EmailChange,
   type MailState,
@@ -20,6 +21,7 @@ import {
   type Recorded,
   type Side,
   type Step,
+  type Task,
 } from './email-change.ts';
 
 /** Each template: whose mailbox it goes to, which link it carries, and when it is still true. */
@@ -76,7 +78,7 @@ export function startMail(change: EmailChange, name: string): Step | Recorded {
   return mark === undefined ? recorded(change) : write(withMail(change, name, mark));
 }
 
-/** A resend took this link's place. */
+/** A resend took its place. */
 const isReplaced = (change: EmailChange, task: { template: Template; count?: number }): boolean =>
   task.template === 'confirm' && task.count !== change.generation;
 
@@ -108,18 +110,43 @@ function nextMark(change: EmailChange, name: string): MailState | undefined {
     : undefined;
 }
 
-/** The server took the mail. A muted mail is recorded like a sent one, so that nobody can tell. */
+/** The server took the mail. `mailedAt` is the first of all: a resend neither takes it back nor moves it. */
 export function mailSent(change: EmailChange, name: string, now: number): Step {
   const task = parseMailTask(name)!;
   const sent = withMail(change, name, 'sent');
   if (task.template === 'keep') return keepTold(sent, now);
   if (MAILS[task.template].to === 'current') {
     const { unreachableAt: _, ...reached } = sent;
-    return ASKS.includes(task.template) ? asked(reached, now) : write(reached);
+    return ASKS.includes(task.template) && isOpen(change)
+      ? asked(reached, now)
+      : write(reached, ...overtaken(change, reached, now));
   }
   const invites = task.template === 'confirm' && !isReplaced(change, task);
-  return write(invites ? { ...sent, mailedAt: now } : sent);
+  return write(invites ? { ...sent, mailedAt: sent.mailedAt ?? now, codeMailedAt: now } : sent);
 }
+
+/** It was not even tried, for the mailbox has had its share; nobody claims that it was sent. */
+export const mailMuted = (change: EmailChange, name: string): Step =>
+  write(withMail(change, name, 'muted'));
+
+/** A warning that came when the change had ended already: its reader hears of the end as well. */
+const overtaken = (before: EmailChange, after: EmailChange, now: number): Task[] =>
+  !tellsCurrent(before) && tellsCurrent(after) ? [taskOf(after, 'mail.stopped', now)] : [];
+
+/** The mail that a mail is about, if it was sent: programs show it in the same thread. */
+export function answered({ mails }: EmailChange, template: Template): string | undefined {
+  const answers = ANSWERS[template];
+  return Object.keys(mails).findLast(
+    (name) => answers?.includes(parseMailTask(name)!.template) && mails[name] === 'sent',
+  );
+}
+const ANSWERS: Partial<Record<Template, readonly Template[]>> = {
+  failed: ['confirm'],
+  stopped: ['notice', 'approve', 'reminder'],
+  refused: ['changed'],
+  restored: ['changed'],
+  undone: ['done'],
+};
 
 /** What the current mailbox may answer by silence. */
 const ASKS: readonly Template[] = ['approve', 'reminder'];

@@ -3,13 +3,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ApiDeps, App } from '../api-deps.ts';
 import { announce } from '../announce.ts';
+import { sameAddress } from '../domain/account.ts';
 import { tryCode } from '../domain/code.ts';
-import {
-  cancel,
-  request as decideRequest,
-  resend,
-  type EmailChange,
-} from '../domain/email-change.ts';
+import { request as decideRequest, resend, type Postage } from '../domain/request.ts';
+import { cancel, type EmailChange } from '../domain/email-change.ts';
 import { createChangeId, isConfirmationCode } from '../links.ts';
 import { authenticate, requiredSides, requireFreshLogin } from '../plugins/authenticate.ts';
 import { causeOf } from '../plugins/cause.ts';
@@ -54,7 +51,10 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
       const { sub } = req.user;
       const asked = readAsked(config, req, req.body);
 
-      const change = await withinLimits(deps, req, reply, asked.email, (muted) =>
+      const { value: before } = await changes.readUser(sub);
+      const latest = before.latest ? (await changes.findChange(before.latest))?.value : undefined;
+      const own = repeated(latest, asked.email);
+      const change = await withinLimits(deps, req, reply, { ...asked, own, latest }, (postage) =>
         changes.decideRequest(
           sub,
           (user, latest) =>
@@ -65,7 +65,7 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
                 ...asked,
                 secret: deps.random(32).toString('base64url'),
                 requires: requiredSides(config, req.user),
-                muted,
+                postage,
                 ...(config.oldMailboxWaitMs > 0 ? { waiverMs: config.oldMailboxWaitMs } : {}),
               },
               user,
@@ -122,8 +122,13 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
     },
     async (req, reply) => {
       const { value: own } = await findOwn(deps, req.user.sub, req.params.id);
-      const change = await withinLimits(deps, req, reply, own.email, (muted) =>
-        decideOwn(deps, req, own.id, (recorded) => resend(recorded, muted, timing, now())),
+      const change = await withinLimits(
+        deps,
+        req,
+        reply,
+        { email: own.email, own, latest: own },
+        (postage) =>
+          decideOwn(deps, req, own.id, (recorded) => resend(recorded, postage, timing, now())),
       );
       return reply.status(202).send(viewOf(change, now()));
     },
@@ -147,6 +152,8 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
         tryCode(recorded, isConfirmationCode(req.body.code.replace(' ', ''), recorded), now()),
       );
       const change = settled(deps, req, decided);
+      if (own.agreed.new === undefined && change.agreed.new !== undefined)
+        await deps.postage.forgive(change);
       if (change.status === 'pending' && change.agreed.new === undefined)
         throw new Problem('invalid-code');
       return reply.status(202).send(viewOf(change, now()));
@@ -187,30 +194,35 @@ async function decideOwn(
   return decided;
 }
 
-/** What may send a mail counts for the user, visibly, and for the target address, invisibly. */
+/** What may send a mail counts: for the user, visibly, and for the mailboxes that it would go to. */
 async function withinLimits(
   deps: ApiDeps,
   req: FastifyRequest,
   reply: FastifyReply,
-  email: string,
-  decide: (muted: boolean) => Promise<Decided>,
+  {
+    email,
+    own,
+    latest,
+  }: { email: string; own: EmailChange | undefined; latest: EmailChange | undefined },
+  decide: (postage: Postage) => Promise<Decided>,
 ): Promise<EmailChange> {
   const { limits, sealer } = deps;
-  const user = sealer.fingerprint(req.user.sub, 'limit');
-  const address = sealer.fingerprint(email.toLowerCase(), 'limit');
+  const { sub } = req.user;
+  const user = sealer.fingerprint(sub, 'limit');
   enforce(await limits.user.take(user), 'user', reply);
-  const { allowed } = await limits.address.take(address);
+  const { postage, giveBack } = await deps.postage.weigh({ sub, email, own, latest });
   deps.reached('request.counted');
-  const decided = await decide(!allowed);
+  const decided = await decide(postage);
   if (decided.verdict.kind !== 'write') {
-    const [left] = await Promise.all([
-      limits.user.giveBack(user),
-      allowed ? limits.address.giveBack(address) : undefined,
-    ]);
+    const [left] = await Promise.all([limits.user.giveBack(user), giveBack()]);
     if (left) show(left, 'user', reply);
   }
   return settled(deps, req, decided);
 }
+
+/** The open change that a request for this address would only ask again. */
+const repeated = (latest: EmailChange | undefined, email: string): EmailChange | undefined =>
+  latest?.status === 'pending' && sameAddress(latest.email, email) ? latest : undefined;
 
 /** Past the decision: a refusal leaves as a problem, a write is announced. */
 function settled(deps: ApiDeps, req: FastifyRequest, decided: Decided): EmailChange {

@@ -5,8 +5,8 @@ import { announce } from '../announce.ts';
 import type { ApiDeps, App } from '../api-deps.ts';
 import { tokenFromPaste } from '../client/paste.js';
 import { maskEmail } from '../domain/email-address.ts';
+import { agree } from '../domain/agree.ts';
 import {
-  agree,
   cancel,
   isOpen,
   PURPOSES,
@@ -136,6 +136,8 @@ export async function useLink(
   if ('change' in decided) {
     deps.reached('click.written');
     announce(deps, decided, req.id);
+    if (latest.agreed.new === undefined && decided.change.agreed.new !== undefined)
+      await deps.postage.forgive(decided.change);
     return decided.change;
   }
   // Too late to cancel is an outcome like any other; the page says how to undo.

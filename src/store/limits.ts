@@ -11,9 +11,12 @@ import { lua, StoreUnavailable, type RedisClient } from './redis.ts';
 export type Share = { limit: Limit; allowed: boolean; remaining: number; resetMs: number };
 
 export type Limiter = {
-  take(key: string): Promise<Share>;
-  /** Gives one back that turned out to cost nothing; `undefined` when nobody can say what is left. */
-  giveBack(key: string): Promise<Share | undefined>;
+  /** All or nothing. */
+  take(key: string, points?: number): Promise<Share>;
+  /** Gives back what turned out to cost nothing; `undefined` when nobody can say what is left. */
+  giveBack(key: string, points?: number): Promise<Share | undefined>;
+  /** Looks and takes nothing. */
+  see(key: string): Promise<Share>;
 };
 
 export function createSharedLimiter(redis: RedisClient, keyPrefix: string, limit: Limit): Limiter {
@@ -44,17 +47,24 @@ function limiter(counter: RateLimiterRedis | RateLimiterMemory, limit: Limit): L
     resetMs: result.msBeforeNext,
   });
   return {
-    async take(key) {
+    async take(key, points = 1) {
       try {
-        return share(await counter.consume(key), true);
+        return share(await counter.consume(key, points), true);
       } catch (error) {
         if (error instanceof RateLimiterRes) return share(error, false);
         throw new StoreUnavailable('limits could not be counted', { cause: error });
       }
     },
-    async giveBack(key) {
+    async see(key) {
+      const found = await counter.get(key).catch((cause: unknown) => {
+        throw new StoreUnavailable('limits could not be read', { cause });
+      });
+      if (!found) return { limit, allowed: true, remaining: limit.points, resetMs: 0 };
+      return share(found, found.consumedPoints < limit.points);
+    },
+    async giveBack(key, points = 1) {
       // A courtesy: what cannot be given back comes back with the window.
-      return counter.reward(key).then(
+      return counter.reward(key, points).then(
         (result) => share(result, true),
         () => undefined,
       );

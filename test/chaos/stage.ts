@@ -98,6 +98,8 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     LIMIT_COMMITTED: '100000/1h',
     LIMIT_USER: '100000/1h',
     LIMIT_ADDRESS: '100000/1h',
+    LIMIT_ADDRESS_FIRST: '100000/1h',
+    LIMIT_USER_MAILS: '1000000/1h',
     LIMIT_IP: '1000000/1m',
     LIMIT_LINK: '1000000/1m',
     ...options.env,

@@ -2,9 +2,10 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CODE_TRIES, tryCode } from '../../src/domain/code.ts';
-import { resend, type EmailChange } from '../../src/domain/email-change.ts';
+import { resend } from '../../src/domain/request.ts';
+import { type EmailChange } from '../../src/domain/email-change.ts';
 import { mailSent } from '../../src/domain/mails.ts';
-import { AFTER_COOLDOWN, SITUATIONS, T0, TIMING, written } from './stories.ts';
+import { AFTER_COOLDOWN, SITUATIONS, T0, TIMING, written, FREE } from './stories.ts';
 
 const GUESSERS = 8;
 /** Guesser by guesser: who makes the next step, and whether the code typed is the right one. */
@@ -60,7 +61,7 @@ test('a code counts its own tries and its own ten minutes: a resend takes both a
   let change: EmailChange = { ...SITUATIONS.invited, mailedAt: T0 };
   for (let guess = 0; guess < CODE_TRIES; guess += 1)
     change = written(tryCode(change, false, T0 + 1));
-  const resent = written(resend(change, false, TIMING, AFTER_COOLDOWN));
+  const resent = written(resend(change, FREE, TIMING, AFTER_COOLDOWN));
   expect(tryCode(resent, true, AFTER_COOLDOWN).kind).toBe('refused');
   const mailed = written(mailSent(resent, 'mail.confirm.2', AFTER_COOLDOWN));
   expect(written(tryCode(mailed, true, AFTER_COOLDOWN + 599_999)).status).toBe('confirmed');

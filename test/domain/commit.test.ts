@@ -8,7 +8,8 @@ import {
   settle,
   startWriting,
 } from '../../src/domain/commit.ts';
-import { agree, type EmailChange } from '../../src/domain/email-change.ts';
+import { agree } from '../../src/domain/agree.ts';
+import type { EmailChange } from '../../src/domain/email-change.ts';
 import { KEEP_CLOSED_MS, keepUntil } from '../../src/domain/retention.ts';
 import { revocationTask } from '../../src/domain/transitions.ts';
 import {

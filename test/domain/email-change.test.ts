@@ -8,14 +8,12 @@ import {
   startWriting,
 } from '../../src/domain/commit.ts';
 import { CODE_TRIES, CODE_TTL_MS, tryCode } from '../../src/domain/code.ts';
+import { agree, expire } from '../../src/domain/agree.ts';
+import { request, resend } from '../../src/domain/request.ts';
 import {
-  agree,
   awaiting,
   cancel,
-  expire,
   isOpen,
-  request,
-  resend,
   STATUSES,
   type CanceledBy,
   type EmailChange,
@@ -46,6 +44,7 @@ import {
   userOf,
   written,
   type Situation,
+  FREE,
 } from './stories.ts';
 
 type Row = {
@@ -184,7 +183,7 @@ const TABLE: Record<string, Row> = {
   },
   'resend within the cooldown': {
     at: SOON,
-    decide: (change, now) => resend(change, false, TIMING, now),
+    decide: (change, now) => resend(change, FREE, TIMING, now),
     outcomes: {
       'refused: too-many-requests': PENDING,
       'refused: commit-in-progress': CONFIRMED,
@@ -193,7 +192,7 @@ const TABLE: Record<string, Row> = {
   },
   'resend after the cooldown': {
     at: AFTER_COOLDOWN,
-    decide: (change, now) => resend(change, false, TIMING, now),
+    decide: (change, now) => resend(change, FREE, TIMING, now),
     outcomes: {
       'pending → (expire)': ['asked'],
       'pending → mail.confirm.2 (expire)': ['invited', 'both, current agreed'],
@@ -206,7 +205,7 @@ const TABLE: Record<string, Row> = {
   },
   'resend after the link expired': {
     at: AFTER_EXPIRY,
-    decide: (change, now) => resend(change, false, TIMING, now),
+    decide: (change, now) => resend(change, FREE, TIMING, now),
     outcomes: {
       expired: TIMED,
       'pending → mail.approve.1 (expire)': [UNASKED],
@@ -532,13 +531,20 @@ test('the situations cover every status', () => {
 
 describe('request', () => {
   test('a new change holds what was asked, once invited and not agreed by anyone', () => {
-    const asked = askFor('a@g.test', { returnTo: 'https://app.test/', locale: 'de', muted: true });
-    const step = stepOf(request(asked, { committed: ['old'] }, undefined, TIMING, T0));
+    const paid = { first: 1, more: 0 };
+    const postage = { muted: false, paid };
+    const more = { returnTo: 'https://app.test/', locale: 'de', postage };
+    const { postage: _, ...asked } = askFor('a@g.test', more);
+    const step = stepOf(
+      request({ ...asked, postage }, { committed: ['old'] }, undefined, TIMING, T0),
+    );
     expect(step).toEqual({
       kind: 'write',
       changes: [
         {
           ...asked,
+          muted: false,
+          paid,
           status: 'pending',
           requestedAt: T0,
           expiresAt: T0 + HOUR,
@@ -563,12 +569,13 @@ describe('request', () => {
     expect(step.user).toEqual({ ...userOf(old), latest: 'next' });
   });
 
-  test('asked again later, the same address keeps the change but not the older link', () => {
+  test('asked again later, the same address keeps the change, its link and when it was mailed first, but not the older code', () => {
     const mailed = mailSent(SITUATIONS.invited, 'mail.confirm.1', SOON).changes[0]!;
     const again = written(ask(SAME)(mailed, AFTER_COOLDOWN));
-    const { mailedAt: _, ...unmailed } = mailed;
+    const { codeMailedAt, ...kept } = mailed;
+    expect(codeMailedAt).toBe(SOON);
     expect(again).toEqual({
-      ...unmailed,
+      ...kept,
       generation: 2,
       expiresAt: AFTER_COOLDOWN + HOUR,
       resendAfter: AFTER_COOLDOWN + MINUTE,
@@ -581,17 +588,48 @@ describe('request', () => {
     expect(written(agree(SITUATIONS.invited, 'new', expiresAt)).status).toBe('expired');
   });
 
-  test('whether an address has had its share of mail changes nothing that the requester sees', () => {
+  test('whether others used up what an address may get changes nothing that the requester sees', () => {
     const open = request(askFor(SAME), NOBODY, undefined, TIMING, T0);
-    const muted = request(askFor(SAME, { muted: true }), NOBODY, undefined, TIMING, T0);
+    const muted = request(
+      askFor(SAME, { postage: { muted: true } }),
+      NOBODY,
+      undefined,
+      TIMING,
+      T0,
+    );
     expect(stepOf(muted).tasks).toEqual(stepOf(open).tasks);
     expect({ ...written(muted), muted: false }).toEqual(written(open));
+  });
+
+  test('whose own mails were too many is told when there may be more, unless nothing would be sent anyway', () => {
+    const late = AFTER_COOLDOWN + HOUR;
+    const postage = { muted: false, notBefore: late };
+    const askAt = (email: string, now: number) =>
+      request(
+        askFor(email, { postage }),
+        userOf(SITUATIONS.invited),
+        SITUATIONS.invited,
+        TIMING,
+        now,
+      );
+    const refusal = { code: 'too-many-requests', retryAt: late };
+    expect(askAt('ada@third.test', SOON)).toEqual({ kind: 'refused', refusal });
+    expect(askAt(SAME, AFTER_COOLDOWN)).toEqual({ kind: 'refused', refusal });
+    expect(resend(SITUATIONS.invited, postage, TIMING, AFTER_COOLDOWN)).toEqual({
+      kind: 'refused',
+      refusal,
+    });
+    expect(askAt(SAME, SOON).kind).toBe('recorded');
+    const locked = { ...NOBODY, lockedUntil: late };
+    expect(request(askFor(SAME, { postage }), locked, undefined, TIMING, T0)).toMatchObject({
+      refusal: { code: 'changes-locked' },
+    });
   });
 });
 
 describe('resend', () => {
   const resent = (situation: Situation) =>
-    written(resend(SITUATIONS[situation], false, TIMING, AFTER_COOLDOWN));
+    written(resend(SITUATIONS[situation], FREE, TIMING, AFTER_COOLDOWN));
 
   test('who has agreed is not asked again, and the link of that mailbox stays as it was', () => {
     expect(resent('both, new agreed').generation).toBe(1);
@@ -602,12 +640,47 @@ describe('resend', () => {
   test('each resend asks the current mailbox with a mail of its own', () => {
     const first = written(startMail(SITUATIONS['both, new agreed'], 'mail.approve.1'));
     const done = mailSent(first, 'mail.approve.1', SOON).changes[0]!;
-    const step = stepOf(resend(done, false, TIMING, AFTER_COOLDOWN));
+    const step = stepOf(resend(done, FREE, TIMING, AFTER_COOLDOWN));
     expect(step.tasks.map((task) => task.name)).toEqual(['mail.approve.2', 'expire']);
   });
 
+  test('that others used up replaces nothing: link, code, tries and what was mailed stay', () => {
+    const mailed = written(mailSent(SITUATIONS.invited, 'mail.confirm.1', SOON));
+    const before = { ...mailed, codeTries: 2 };
+    const step = stepOf(resend(before, { muted: true }, TIMING, AFTER_COOLDOWN));
+    expect(step.changes).toEqual([
+      {
+        ...before,
+        expiresAt: AFTER_COOLDOWN + HOUR,
+        resendAfter: AFTER_COOLDOWN + MINUTE,
+      },
+    ]);
+    expect(step.tasks.map(({ name }) => name)).toEqual(['expire']);
+  });
+
+  test('never keeps a confirmation alive beyond a day after the request', () => {
+    let change: EmailChange = SITUATIONS.invited;
+    const end = change.requestedAt + 24 * HOUR;
+    for (let now = AFTER_COOLDOWN; now < end; now += 30 * MINUTE) {
+      change = written(resend(change, FREE, TIMING, now));
+      expect(change.expiresAt).toBe(Math.min(now + HOUR, end));
+    }
+    expect(written(agree(change, 'new', end)).status).toBe('expired');
+    // Nor does it shorten a wait that has a term of its own.
+    const unasked = SITUATIONS[UNASKED];
+    const again = written(resend(unasked, FREE, TIMING, AFTER_COOLDOWN));
+    expect(again.expiresAt).toBe(unasked.expiresAt);
+  });
+
+  test('adds up what its mails took from the budgets', () => {
+    const first = { ...SITUATIONS.invited, paid: { first: 1, more: 0 } };
+    const paid = { first: 0, more: 1 };
+    const again = written(resend(first, { muted: false, paid }, TIMING, AFTER_COOLDOWN));
+    expect(again.paid).toEqual({ first: 1, more: 1 });
+  });
+
   test('says when the next one is possible', () => {
-    expect(resend(SITUATIONS.invited, false, TIMING, SOON)).toEqual({
+    expect(resend(SITUATIONS.invited, FREE, TIMING, SOON)).toEqual({
       kind: 'refused',
       refusal: { code: 'too-many-requests', retryAt: T0 + MINUTE },
     });
@@ -698,7 +771,7 @@ describe('a current mailbox that stays silent', () => {
 
   test('has all of its time to object, however often the requester asks again', () => {
     for (const again of [
-      resend(silent, false, TIMING, AFTER_COOLDOWN),
+      resend(silent, FREE, TIMING, AFTER_COOLDOWN),
       ask(SAME)(silent, AFTER_COOLDOWN),
     ]) {
       const change = written(again);
@@ -720,7 +793,7 @@ describe('a code', () => {
       expect(change.codeTries).toBe(tries);
     }
     expect(tryCode(change, true, SOON).kind).toBe('refused');
-    const again = written(resend(change, false, TIMING, AFTER_COOLDOWN));
+    const again = written(resend(change, FREE, TIMING, AFTER_COOLDOWN));
     expect(again).not.toHaveProperty('codeTries');
     // The new code counts from its own mail.
     expect(tryCode(again, true, AFTER_COOLDOWN).kind).toBe('refused');

@@ -1,16 +1,15 @@
 /** Who is told by mail when a change came to nothing, by whatever road. */
 import { describe, expect, test } from 'vitest';
 import { reject } from '../../src/domain/commit.ts';
+import { agree, expire } from '../../src/domain/agree.ts';
+import { request, resend } from '../../src/domain/request.ts';
 import {
-  agree,
   cancel,
-  expire,
-  request,
-  resend,
   type CanceledBy,
   type EmailChange,
   type Verdict,
 } from '../../src/domain/email-change.ts';
+import { mailSent, startMail } from '../../src/domain/mails.ts';
 import { farewells } from '../../src/domain/endings.ts';
 import { refuseUndo, settleUndo, startUndoing } from '../../src/domain/undo.ts';
 import {
@@ -20,9 +19,11 @@ import {
   SITUATIONS,
   SOON,
   stepOf,
+  written,
   TIMING,
   userOf,
   type Situation,
+  FREE,
 } from './stories.ts';
 
 /** The mails that follow when this is written over what was recorded. */
@@ -51,7 +52,7 @@ describe('the new mailbox, if it has agreed and only then, hears that its change
     [
       'expired, as a resend found',
       ['both, new agreed'],
-      (change) => resend(change, false, TIMING, change.expiresAt),
+      (change) => resend(change, FREE, TIMING, change.expiresAt),
     ],
     [
       'was superseded',
@@ -62,7 +63,7 @@ describe('the new mailbox, if it has agreed and only then, hears that its change
   test.each(ends)('%s', (_, clicked, end) => {
     for (const situation of clicked) {
       const change = SITUATIONS[situation];
-      expect(told(end(change), change), situation).toEqual(['mail.failed']);
+      expect(told(end(change), change), situation).toContain('mail.failed');
     }
     for (const situation of NOT_CLICKED) {
       const change = SITUATIONS[situation];
@@ -88,10 +89,59 @@ describe('the current mailbox', () => {
       cancel(agreed, 'user', SOON),
       cancel(agreed, 'operator', SOON),
       expire(agreed, agreed.expiresAt),
-      request(askFor('ada@next.test'), userOf(agreed), agreed, TIMING, SOON),
     ])
       expect(told(verdict, agreed)).toEqual(['mail.stopped']);
     expect(told(cancel(agreed, 'current-mailbox', SOON), agreed)).toEqual([]);
+  });
+
+  test.each(['mail.notice', 'mail.approve.1', 'mail.reminder.2'])(
+    'hears of every end of what %s warned it of, unless it ended it itself or a newer notice comes',
+    (name) => {
+      const { invited, confirmed } = SITUATIONS;
+      for (const state of ['sent', 'doubt', 'last-doubt'] as const) {
+        const warned = { ...invited, mails: { [name]: state } };
+        for (const verdict of [
+          cancel(warned, 'user', SOON),
+          cancel(warned, 'operator', SOON),
+          reject(warned, 'undeliverable', SOON),
+          expire(warned, warned.expiresAt),
+        ])
+          expect(told(verdict, warned)).toEqual(['mail.stopped']);
+        const clicked = { ...confirmed, mails: { [name]: state } };
+        expect(told(reject(clicked, 'email-taken', SOON), clicked)).toEqual([
+          'mail.failed',
+          'mail.stopped',
+        ]);
+        expect(told(cancel(warned, 'current-mailbox', SOON), warned)).toEqual([]);
+        const next = request(askFor('ada@next.test'), userOf(warned), warned, TIMING, SOON);
+        expect(told(next, warned)).toEqual([]);
+      }
+      // It never got the warning: then there is nothing to take back.
+      for (const state of ['failed', 'sending', 'muted'] as const) {
+        const unwarned = { ...invited, mails: { [name]: state } };
+        expect(told(cancel(unwarned, 'user', SOON), unwarned)).toEqual([]);
+      }
+    },
+  );
+
+  test('hears of the end also when the warning was taken only after it', () => {
+    const sending = { ...SITUATIONS.invited, mails: { 'mail.notice': 'sending' } as const };
+    const ended = written(cancel(sending, 'user', SOON));
+    const late = mailSent(ended, 'mail.notice', SOON);
+    expect(late.tasks.map(({ name }) => name)).toEqual(['mail.stopped']);
+    expect(startMail(late.changes[0]!, 'mail.stopped').kind).toBe('write');
+    const again = mailSent(late.changes[0]!, 'mail.stopped', SOON);
+    expect(again.tasks).toEqual([]);
+  });
+
+  test('that never proved anything hears of no end', () => {
+    const account = { ...SITUATIONS.invited.account!, emailVerified: false };
+    const informed = {
+      ...SITUATIONS.invited,
+      account,
+      mails: { 'mail.informed': 'sent' } as const,
+    };
+    expect(told(cancel(informed, 'user', SOON), informed)).toEqual([]);
   });
 
   test('hears, also without a part in it, that a reset of the password stopped a confirmed change', () => {

@@ -18,14 +18,12 @@ import {
   startWriting,
 } from '../../src/domain/commit.ts';
 import { CODE_TRIES, tryCode } from '../../src/domain/code.ts';
+import { agree, expire } from '../../src/domain/agree.ts';
+import { request, resend } from '../../src/domain/request.ts';
 import {
-  agree,
   awaiting,
   cancel,
-  expire,
   isOpen,
-  request,
-  resend,
   undoUnderWay,
   type EmailChange,
   type Side,
@@ -41,11 +39,22 @@ import { eventTask, transitionsOf } from '../../src/domain/transitions.ts';
 import {
   decideUndo,
   refuseUndo,
+  requestUndo,
   settleUndo,
   startUndoing,
-  requestUndo,
 } from '../../src/domain/undo.ts';
-import { ADA, askFor, DAY, AFTER_UNDO, MINUTE, NOBODY, T0, TIMING, AFTERMATH } from './stories.ts';
+import {
+  ADA,
+  askFor,
+  DAY,
+  AFTER_UNDO,
+  MINUTE,
+  NOBODY,
+  T0,
+  TIMING,
+  AFTERMATH,
+  FREE,
+} from './stories.ts';
 
 const ORIGINAL = 'a@x.test';
 const ADDRESSES = [ORIGINAL, 'b@x.test', 'c@x.test', 'd@x.test'] as const;
@@ -338,7 +347,7 @@ function createWorld() {
     },
     resend: (pick: number) => {
       const change = someChange(pick);
-      if (change) apply(resend(change, false, TIMING, now));
+      if (change) apply(resend(change, FREE, TIMING, now));
     },
     // A link can only be pressed once it was mailed.
     press: (pick: number, luck: number) => {

@@ -6,10 +6,10 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { TenantUser } from '../../src/domain/account.ts';
 import { invited, settle, startWriting } from '../../src/domain/commit.ts';
+import { agree } from '../../src/domain/agree.ts';
+import { request } from '../../src/domain/request.ts';
 import {
-  agree,
   cancel,
-  request,
   type EmailChange,
   type Side,
   type Step,

@@ -4,12 +4,11 @@
  */
 import { describe, expect, test } from 'vitest';
 import { invited, settle, startWriting } from '../../src/domain/commit.ts';
+import { agree, expire } from '../../src/domain/agree.ts';
+import { request } from '../../src/domain/request.ts';
 import {
-  agree,
   awaiting,
   cancel,
-  expire,
-  request,
   type CanceledBy,
   type EmailChange,
   type Side,

@@ -1,18 +1,17 @@
 /** Email changes in every situation, each brought about by the core's own decisions. */
 import type { TenantUser } from '../../src/domain/account.ts';
 import { invited, reject, settle, startWriting } from '../../src/domain/commit.ts';
+import { agree, expire } from '../../src/domain/agree.ts';
+import { request, type Request } from '../../src/domain/request.ts';
 import {
-  agree,
   cancel,
-  expire,
-  request,
   type EmailChange,
-  type Request,
   type Side,
   type Step,
   type UserChanges,
   type Verdict,
 } from '../../src/domain/email-change.ts';
+import type { Postage } from '../../src/domain/request.ts';
 import { mailSent } from '../../src/domain/mails.ts';
 import { refuseUndo, settleUndo, startUndoing, requestUndo } from '../../src/domain/undo.ts';
 
@@ -36,6 +35,9 @@ export const AFTERMATH = { undoWindowMs: 7 * DAY, revoke: false, limitWindowMs: 
 export const LOCK_MS = 24 * HOUR;
 export const AFTER_UNDO = { lockMs: LOCK_MS, passwordSetAt: 0 };
 
+/** Nothing stands in the way of a mail. */
+export const FREE: Postage = { muted: false };
+
 export const NOBODY: UserChanges = { committed: [] };
 
 export const ADA: TenantUser = {
@@ -53,7 +55,7 @@ export const askFor = (email: string, more: Partial<Request> = {}): Request => (
   email,
   secret: 'secret',
   requires: ['new'],
-  muted: false,
+  postage: FREE,
   locale: 'en',
   ...more,
 });

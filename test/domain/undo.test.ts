@@ -1,18 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import type { TenantUser } from '../../src/domain/account.ts';
 import { invited, settle, startWriting } from '../../src/domain/commit.ts';
-import {
-  agree,
-  request,
-  type EmailChange,
-  type UserChanges,
-} from '../../src/domain/email-change.ts';
+import { agree } from '../../src/domain/agree.ts';
+import { request } from '../../src/domain/request.ts';
+import type { EmailChange, UserChanges } from '../../src/domain/email-change.ts';
 import {
   decideUndo,
   refuseUndo,
+  requestUndo,
   settleUndo,
   startUndoing,
-  requestUndo,
 } from '../../src/domain/undo.ts';
 import {
   ADA,

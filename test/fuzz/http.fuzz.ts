@@ -47,7 +47,9 @@ async function startFuzzWorld() {
     tenant: { accessTokenTtlSeconds: 86_400 },
     env: {
       LIMIT_USER: '999999/1s',
-      LIMIT_ADDRESS: '1/24h',
+      LIMIT_ADDRESS: '999999/24h',
+      LIMIT_ADDRESS_FIRST: '1/24h',
+      LIMIT_USER_MAILS: '999999/24h',
       LIMIT_IP: '999999/1s',
       LIMIT_LINK: '999999/1s',
       RETURN_URLS: RETURN_URL,

@@ -12,7 +12,7 @@ import {
   send,
   state,
 } from '../support/wire.ts';
-import { eventually, startWorld, tokenIn, untilStatus, type World } from '../support/world.ts';
+import { startWorld, tokenIn, untilStatus, type World } from '../support/world.ts';
 
 const MINUTE = 60_000;
 const CHANGES = '/v1/email-changes';
@@ -466,23 +466,18 @@ describe('asking again', () => {
     expect((await confirm(world, first.confirm)).body).toEqual({ status: 'confirmed' });
   });
 
-  test('after the cooldown a fresh link arrives and the older one dies', async () => {
+  test('after the cooldown the link is mailed again, and the older mail goes on to work', async () => {
     const world = await startWorld();
     const user = await newUser(world);
     const first = await askAndReadMail(world, user, 'new@example.org');
     world.pass(60_001);
     const again = await ask(world, await world.token(user.sub), 'new@example.org');
     expect(again.body).toMatchObject({ id: first.id, status: 'pending' });
-    expect(again.body.mailedAt).toBeUndefined();
     const mail = await world.inbox.waitFor((one) => one.number === 3);
     expect(mail.to).toEqual(['new@example.org']);
 
-    const dead = await toldBy(world, first.confirm);
-    expectProblem(dead.clicked, 'invalid-link');
-    expectProblem(dead.inspected, 'invalid-link');
-    expect((await confirm(world, tokenIn(mail.text, 'confirm'))).body).toEqual({
-      status: 'confirmed',
-    });
+    expect(tokenIn(mail.text, 'confirm')).toBe(first.confirm);
+    expect((await confirm(world, first.confirm)).body).toEqual({ status: 'confirmed' });
     await untilStatus(world, user.token, first.id, 'committed');
     expect(world.tenant.patches()).toHaveLength(1);
   });
@@ -543,7 +538,7 @@ test('a content type without a body is no body: many clients always name one', a
 });
 
 describe('resend', () => {
-  test('is 429 with the seconds left within the cooldown, and 202 with a new link after it', async () => {
+  test('is 429 with the seconds left within the cooldown, and 202 with the same link in a new mail after it', async () => {
     const world = await startWorld();
     const user = await newUser(world);
     const change = await askAndReadMail(world, user, 'new@example.org');
@@ -563,7 +558,7 @@ describe('resend', () => {
     expect(Date.parse(later.body.expiresAt) - world.now()).toBeGreaterThan(59 * MINUTE);
     expectProblem(await resend(), 'too-many-requests');
     const mail = await world.inbox.waitFor((one) => one.number === 3);
-    expect(tokenIn(mail.text, 'confirm')).not.toBe(change.confirm);
+    expect(tokenIn(mail.text, 'confirm')).toBe(change.confirm);
     // The notice is not repeated, and its link still works.
     expect(world.inbox.to(user.email)).toHaveLength(1);
     expect(
@@ -707,33 +702,6 @@ describe('limits', () => {
     }
     expect((await ask(world, user.token, 'other@example.org')).status).toBe(202);
     expectProblem(await ask(world, user.token, 'third@example.org'), 'too-many-requests');
-  });
-
-  test('LIMIT_ADDRESS is invisible: whoever asks too often gets the same answers, and no mail arrives', async () => {
-    const world = await startWorld({ env: { LIMIT_ADDRESS: '2/24h' } });
-    const target = 'victim@example.org';
-    const looks: unknown[] = [];
-    for (let i = 0; i < 5; i += 1) {
-      const user = await newUser(world);
-      // Spelled in another case it is the same mailbox.
-      const asked = await ask(world, user.token, i % 2 ? target : 'Victim@Example.org');
-      const shape = (body: object) => Object.keys(body).toSorted();
-      expect(asked.headers.get('ratelimit')).toMatch(/^"user";/);
-      const mailed = await eventually(async () => {
-        const { body } = await world.call('GET', `${CHANGES}/current`, { token: user.token });
-        return body.mailedAt && body;
-      }, 'mailedAt');
-      await world.inbox.waitFor({ to: user.email });
-      looks.push([
-        asked.status,
-        shape(asked.body),
-        asked.body.status,
-        shape(mailed),
-        mailed.status,
-      ]);
-    }
-    expect(looks.every((look) => JSON.stringify(look) === JSON.stringify(looks[0]))).toBe(true);
-    expect(world.inbox.to(target)).toHaveLength(2);
   });
 
   test('LIMIT_IP stands before the token check, and a forwarded address is believed from trusted proxies only', async () => {

@@ -30,11 +30,7 @@ describe('a token that is not one', () => {
   test('gets one and the same answer from every door, whatever is wrong with it, and moves nothing', async () => {
     const world = await startWorld();
     const user = await newUser(world);
-    const { confirm: first } = await askAndReadMail(world, user, 'new@example.org');
-    world.pass(60_001);
-    await ask(world, await world.token(user.sub), 'new@example.org');
-    const resent = await world.inbox.waitFor((mail) => mail.number === 3);
-    const token = tokenIn(resent.text, 'confirm');
+    const { confirm: token } = await askAndReadMail(world, user, 'new@example.org');
     const other = await askAndReadMail(world, await newUser(world), 'other@example.org');
     const idChars = 21;
 
@@ -64,7 +60,6 @@ describe('a token that is not one', () => {
       'the id alone': token.slice(0, 22),
       'the id with no proof': token.slice(0, idChars).padEnd(64, 'A'),
       'the id of one with the proof of another': token.slice(0, 22) + other.confirm.slice(22),
-      'replaced by a resend': first,
     };
     await quiet(world);
     const before = await state(world);

@@ -5,7 +5,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { readBothConfigs } from '../../src/config.ts';
-import { request } from '../../src/domain/email-change.ts';
+import { request } from '../../src/domain/request.ts';
 import { createChangeId } from '../../src/links.ts';
 import { createClock } from '../../src/clock.ts';
 import { createSealer } from '../../src/seal.ts';

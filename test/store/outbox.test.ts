@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { agree, recorded } from '../../src/domain/email-change.ts';
+import { agree } from '../../src/domain/agree.ts';
+import { recorded } from '../../src/domain/email-change.ts';
 import { StaleClaim } from '../../src/store/changes.ts';
 import type { Claim } from '../../src/store/outbox.ts';
 import { startWorld } from '../support/world.ts';

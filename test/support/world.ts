@@ -80,6 +80,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     LIMIT_USER: '1000/1h',
     LIMIT_COMMITTED: '1000/1h',
     LIMIT_ADDRESS: '1000/1h',
+    LIMIT_ADDRESS_FIRST: '1000/1h',
+    LIMIT_USER_MAILS: '1000/1h',
     LIMIT_IP: '10000/1m',
     LIMIT_LINK: '10000/1m',
     ...options.env,

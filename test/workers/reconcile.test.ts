@@ -1,7 +1,8 @@
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { agree, write, type EmailChange } from '../../src/domain/email-change.ts';
+import { agree } from '../../src/domain/agree.ts';
+import { write, type EmailChange } from '../../src/domain/email-change.ts';
 import { eventually, startWorld, type World } from '../support/world.ts';
 import {
   ask,

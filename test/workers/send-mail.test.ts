@@ -70,18 +70,6 @@ describe('a mail', () => {
     expect(mailsOf(world, asked)).toEqual(MAILS_OF_A_COMMIT);
     expect(world.inbox.attempts).toHaveLength(4);
   });
-
-  test('to an address that has had its share is recorded as sent, and is not', async () => {
-    const world = await startWorld({ env: { LIMIT_ADDRESS: '1/1h' } });
-    await invite(world, { email: 'one@example.com' });
-    const second = await ask(world, { email: 'two@example.com' });
-    expect(
-      await eventually(() => mailsOf(world, second).length === 1 && mailsOf(world, second)),
-    ).toEqual(['notice → two@example.com']);
-    await eventually(async () => (await recordOf(world, second.id)).mailedAt);
-    await untilDrained(world);
-    expect(world.inbox.to(NEW)).toHaveLength(1);
-  });
 });
 
 describe('a new address that does not take mail', () => {

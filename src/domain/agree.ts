@@ -1,0 +1,69 @@
+/** The mailboxes' side: each agrees by its click, and the current one, where that is wanted, by its silence. */
+import {
+  awaiting,
+  close,
+  isOver,
+  recorded,
+  taskOf,
+  write,
+  type EmailChange,
+  type Side,
+  type Step,
+  type Verdict,
+} from './email-change.ts';
+
+/**
+ * A mailbox owner pressed the button. The click counts once; the commit follows when everyone who
+ * must agree has. A late click finds the change expired, also before any worker noticed.
+ */
+export function agree(change: EmailChange, side: Side, now: number): Verdict {
+  if (change.status !== 'pending') return recorded(change);
+  if (isOver(change, now)) return write(close(change, 'expired', now));
+  if (change.agreed[side] !== undefined || !change.requires.includes(side)) return recorded(change);
+  const agreed: EmailChange = { ...change, agreed: { ...change.agreed, [side]: now } };
+  if (awaiting(agreed).length === 0) return confirmed(agreed, now);
+  return side === 'new' && change.waiverMs ? waiting(agreed, change.waiverMs, now) : write(agreed);
+}
+
+const confirmed = (change: EmailChange, now: number): Step =>
+  write({ ...change, status: 'confirmed', confirmedAt: now }, taskOf(change, 'commit', now));
+
+/**
+ * The current mailbox is reminded twice; unless it objects, the new address alone suffices then. One
+ * that nobody could ask has twice the time to be reached, and after that it was all in vain.
+ */
+const waiting = (change: EmailChange, waiverMs: number, now: number): Step =>
+  wasAsked(change)
+    ? waits({ ...change, waivesAt: now + waiverMs, expiresAt: now + waiverMs }, waiverMs, now)
+    : waits({ ...change, expiresAt: now + 2 * waiverMs }, waiverMs, now);
+
+function waits(change: EmailChange, waiverMs: number, now: number): Step {
+  const reminders = [1, 2].map((n) =>
+    taskOf(change, `mail.reminder.${n}`, now + Math.round((waiverMs * n) / 3)),
+  );
+  const due = reminders.filter(({ name }) => change.mails[name] === undefined);
+  return write(change, ...due, taskOf(change, 'expire', change.expiresAt));
+}
+
+/** The server of the current mailbox took a question: from now on its silence counts, where it may. */
+export function asked(change: EmailChange, now: number): Step {
+  const { waiverMs, status, agreed, waivesAt } = change;
+  return status === 'pending' && agreed.new !== undefined && waiverMs && waivesAt === undefined
+    ? waiting(change, waiverMs, now)
+    : write(change);
+}
+
+/** Silence is consent only of a mailbox whose server took a question. */
+const wasAsked = ({ mails }: EmailChange): boolean =>
+  Object.entries(mails).some(
+    ([name, state]) => /^mail\.(approve|reminder)\./.test(name) && state === 'sent',
+  );
+
+/** Its time has come: silence was consent, or the links are over. Anything but pending has outlived the question. */
+export function expire(change: EmailChange, now: number): Verdict {
+  if (change.status !== 'pending') return recorded(change);
+  if (now < change.expiresAt) return write(change, taskOf(change, 'expire', change.expiresAt));
+  return change.waivesAt !== undefined && wasAsked(change)
+    ? confirmed(change, now)
+    : write(close(change, 'expired', now));
+}
