@@ -92,6 +92,7 @@ const api = z.object({
   AMR_CLAIM: z.string().min(1).default('https://readdress/amr'),
   PASSWORDLESS: z.enum(['refuse', 'allow'], 'write refuse or allow').default('refuse'),
   DPOP: z.enum(['off', 'allowed', 'required'], 'write off, allowed or required').default('off'),
+  CONFIRM_BY: z.enum(['link', 'session'], 'write link or session').default('link'),
   CORS_ORIGINS: urls.prefault(''),
   RETURN_URLS: urls.prefault(''),
   TRUST_PROXY: proxies.prefault(''),
@@ -222,6 +223,8 @@ const apiConfig = (s: Api) =>
     dpop: s.DPOP,
     /** Addresses under .test and the like can only exist where everything is on one machine. */
     allowReservedDomains: isLoopback(s.PUBLIC_URL.hostname),
+    /** Where the owner has to be signed in to confirm; undefined where the link alone is enough. */
+    confirmInApp: s.CONFIRM_BY === 'session' ? s.CONFIRM_URL?.href : undefined,
     corsOrigins: s.CORS_ORIGINS.map((origin) => new URL(origin).origin),
     returnUrls: s.RETURN_URLS,
     trustProxy: s.TRUST_PROXY,
@@ -282,9 +285,15 @@ const crossCheck = (s: Record<string, unknown>): string[] => [
     : []),
 ];
 
+const checkApi = (s: Record<string, unknown>): string[] =>
+  s['CONFIRM_BY'] === 'session' &&
+  (s['CONFIRM_URL'] === undefined || s['CONFIRM_URL'] === `${String(s['PUBLIC_URL'])}/confirm`)
+    ? ['CONFIRM_URL: with CONFIRM_BY=session write the page of your app that confirms']
+    : [];
+
 /** Reads the settings of the API process. @throws {ConfigError} */
 export const readApiConfig = (env: Env = process.env): ApiConfig =>
-  Object.freeze(apiConfig(read(shared.extend(api.shape), env)));
+  Object.freeze(apiConfig(read(shared.extend(api.shape), env, checkApi)));
 
 /** Reads the settings that both processes share. @throws {ConfigError} */
 export const readSharedConfig = (env: Env = process.env): Config =>
@@ -296,7 +305,10 @@ export const readWorkerConfig = (env: Env = process.env): WorkerConfig =>
 
 /** Reads the settings of both doors at once, for one process that opens both. @throws {ConfigError} */
 export function readBothConfigs(env: Env = process.env): { api: ApiConfig; workers: WorkerConfig } {
-  const settings = read(shared.extend(api.shape).extend(workers.shape), env, crossCheck);
+  const settings = read(shared.extend(api.shape).extend(workers.shape), env, (s) => [
+    ...crossCheck(s),
+    ...checkApi(s),
+  ]);
   return {
     api: Object.freeze(apiConfig(settings)),
     workers: Object.freeze(workerConfig(settings)),

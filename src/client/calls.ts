@@ -21,7 +21,8 @@ export type ClientOptions = {
   baseUrl: string;
   /**
    * An access token for the service, asked for with every call. With `maxAge` (seconds) the user
-   * has to log in again, unless the last login is more recent than that. Links need no token.
+   * has to log in again, unless the last login is more recent than that. Links need no token, but for
+   * `confirm` where the service runs with CONFIRM_BY=session.
    */
   getAccessToken?: (options: { maxAge?: number }) => string | Promise<string>;
   fetch?: Fetch;
@@ -59,6 +60,9 @@ export function createCall(options: ClientOptions): Call {
       throw new EmailChangeError(0, { code: 'unreachable' }, undefined, cause);
     });
     if (answer.ok || answer.status === 304) return answer;
+    // With CONFIRM_BY=session a link needs its owner too, and only then a token goes with it.
+    if (extra.open && answer.status === 401 && options.getAccessToken)
+      return call(method, path, { signal }, { ...extra, open: false });
     // RFC 9470: the login is too old. Once: a second challenge is an answer.
     const challenge = answer.headers.get('www-authenticate') ?? '';
     if (!renewed && challenge.includes('insufficient_user_authentication')) {

@@ -96,7 +96,8 @@ export function createEmailChangeClient(options: ClientOptions) {
     inspect: (link: string, more: CallOptions = {}): Promise<Inspection> =>
       read('POST', 'links/inspect', more, { body: { token: tokenFromPaste(link) }, open: true }),
 
-    // The links, by token or whole. Using one again answers with what is recorded.
+    // The links, by token or whole. Using one again answers with what is recorded. Where the
+    // service runs with CONFIRM_BY=session, `confirm` sends the owner's access token along.
     confirm: useLink('confirm'),
     approve: useLink('approve'),
     cancelByLink: useLink('cancel'),

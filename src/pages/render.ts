@@ -20,8 +20,10 @@ export function renderLinkPage(input: {
   brand: Brand;
   token?: string;
   problem?: LinkProblem;
+  /** The page of the app that confirms in place of this one (CONFIRM_BY=session). */
+  inApp?: string | undefined;
 }): string {
-  const { purpose, locale, brand, token = '', problem } = input;
+  const { purpose, locale, brand, token = '', problem, inApp } = input;
   const say: Say = (key) => message(locale, key, { brand: brand.name });
   const templates = scriptWords(purpose, say);
   const words = problem ?? 'ready';
@@ -46,6 +48,9 @@ export function renderLinkPage(input: {
       button: say(`page.${purpose}.button`),
       continue: say('page.continue'),
       retry: say('page.retry'),
+      inApp: inApp ?? null,
+      inAppText: say('page.problem.in-app'),
+      inAppButton: say('page.in-app.button'),
     },
   );
 }

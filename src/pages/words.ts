@@ -19,6 +19,7 @@ const PROBLEMS = [
   'other-approve',
   'other-cancel',
   'other-undo',
+  'in-app',
   'try-again',
   'too-many-requests',
 ] as const;
@@ -26,7 +27,7 @@ export type LinkProblem = (typeof PROBLEMS)[number];
 
 /** Another link, or the rest of it, is needed. */
 export const isWrongLink = (problem: LinkProblem): boolean =>
-  problem !== 'try-again' && problem !== 'too-many-requests';
+  !['in-app', 'try-again', 'too-many-requests'].includes(problem);
 
 /** All that link.js may have to say, by the name it asks for: a step, a problem, a status. */
 export function scriptWords(purpose: Purpose, say: Say): (Words & { id: string })[] {

@@ -17,6 +17,7 @@ import {
 import { requestUndo } from '../domain/undo.ts';
 import { undoUntil } from '../domain/keep.ts';
 import { changeIdOf, purposeOf } from '../links.ts';
+import { authenticate } from '../plugins/authenticate.ts';
 import { causeOf } from '../plugins/cause.ts';
 import { limitPerIp } from '../plugins/rate-limit.ts';
 import { Problem, refusalProblem } from '../problems.ts';
@@ -30,9 +31,10 @@ const linkBody = z.strictObject({
 const responses = { 200: outcomeSchema, 202: outcomeSchema, '4xx': problemSchema };
 
 export function registerLinks(app: App, deps: ApiDeps): void {
-  const { limits, now } = deps;
+  const { config, limits, now } = deps;
   const untilSettled = createSettling(app, deps);
   const guarded = { onRequest: limitPerIp(limits.link, 'link') };
+  const owned = { onRequest: [limitPerIp(limits.link, 'link'), authenticate(deps)] };
 
   app.post(
     '/v1/links/inspect',
@@ -60,12 +62,19 @@ export function registerLinks(app: App, deps: ApiDeps): void {
     },
   );
 
-  for (const purpose of PURPOSES)
+  for (const purpose of PURPOSES) {
+    // CONFIRM_BY=session: a stranger at a mistyped address has the link, and not the owner's session.
+    const inApp = purpose === 'confirm' && config.confirmInApp !== undefined;
+    const secured = inApp ? { security: [{ accessToken: [config.requiredScope] }] } : {};
     app.post(
       `/v1/${purpose}`,
-      { ...guarded, schema: { tags: ['links'], body: linkBody, response: responses } },
+      {
+        ...(inApp ? owned : guarded),
+        schema: { ...secured, tags: ['links'], body: linkBody, response: responses },
+      },
       async (req, reply) => {
-        const change = await useLink(deps, req, purpose, tokenFromPaste(req.body.token));
+        const token = tokenFromPaste(req.body.token);
+        const change = await useLink(deps, req, purpose, token, inApp ? req.user.sub : undefined);
         const waitMs = preferredWaitMs(req.headers['prefer']);
         if (waitMs === 0) return reply.status(202).send(outcomeOf(change, now()));
         const outcome = await untilSettled(change, waitMs);
@@ -75,6 +84,7 @@ export function registerLinks(app: App, deps: ApiDeps): void {
           .send(outcomeOf(outcome, now()));
       },
     );
+  }
 }
 
 /** Everything that is not a living token of ours gets this one answer. */
@@ -109,7 +119,8 @@ const RULES: Record<Purpose, (change: EmailChange, now: number) => Verdict> = {
 };
 
 /**
- * Does what the link is for, once; again, it answers with what is recorded.
+ * Does what the link is for, once; again, it answers with what is recorded. With an `owner`, only
+ * for a change of that user's: to others it is no link of theirs.
  * @throws {Problem} invalid-link, commit-in-progress, unavailable
  */
 export async function useLink(
@@ -117,8 +128,10 @@ export async function useLink(
   req: FastifyRequest,
   purpose: Purpose,
   token: string,
+  owner?: string,
 ): Promise<EmailChange> {
   const { change, purpose: found } = await findByToken(deps, token);
+  if (owner !== undefined && change.sub !== owner) throw invalidLink();
   if (found !== purpose) throw new OtherLink(found);
   deps.reached('click.read');
   let latest = change;

@@ -32,12 +32,21 @@ const form = z.strictObject({ token: z.string().max(8000) });
 const linkQuery = z.object({ token: z.string().max(8000).optional().catch(undefined) });
 const resultQuery = z.object({ receipt: z.string().max(1000) });
 const hidden = { hide: true };
+type LinkPageExtras = { token?: string; problem?: LinkProblem } | '' | undefined;
 
 export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
   const { config, limits, now } = deps;
   const { brand } = config;
   const html = pageSender(config.publicUrl.startsWith('https:'));
   const untilSettled = createSettling(app, deps);
+  const linkPage = (req: FastifyRequest, purpose: Purpose, more: LinkPageExtras = undefined) =>
+    renderLinkPage({
+      purpose,
+      locale: localeOf(req),
+      brand,
+      inApp: purpose === 'confirm' ? config.confirmInApp : undefined,
+      ...more,
+    });
   const looked = { onRequest: limitPerIp(limits.page, 'page') };
 
   await app.register(formbody);
@@ -49,11 +58,7 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
       { ...looked, schema: { ...hidden, querystring: linkQuery } },
       (req, reply) => {
         const token = config.linkStyle === 'query' ? req.query.token : undefined;
-        return html(
-          reply,
-          200,
-          renderLinkPage({ purpose, locale: localeOf(req), brand, ...(token && { token }) }),
-        );
+        return html(reply, 200, linkPage(req, purpose, token && { token }));
       },
     );
 
@@ -63,7 +68,7 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
       const mended = mendLink(req.url);
       if (mended !== undefined) return reply.redirect(mended, 303);
       if (!isPageVisit(req)) return reply.callNotFound();
-      return html(reply, 200, renderLinkPage({ purpose, locale: localeOf(req), brand }));
+      return html(reply, 200, linkPage(req, purpose));
     });
 
     app.post(
@@ -77,18 +82,14 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
           const token = postedToken(req);
           const shown = linkProblem(problem, token);
           if (!shown) throw problem;
-          const page = renderLinkPage({
-            purpose,
-            locale: localeOf(req),
-            brand,
-            problem: shown,
-            ...(token && { token }),
-          });
+          const page = linkPage(req, purpose, { problem: shown, ...(token && { token }) });
           reply.headers(problem.extras.headers ?? {});
           void html(reply, PROBLEMS[problem.code].status, page);
         },
       },
       async (req, reply) => {
+        if (purpose === 'confirm' && config.confirmInApp !== undefined)
+          return html(reply, 403, linkPage(req, purpose, { problem: 'in-app' }));
         const change = await useLink(deps, req, purpose, tokenFromPaste(req.body.token));
         const receipt = deps.sealer.seal(
           JSON.stringify({ id: change.id, purpose, at: now() }),

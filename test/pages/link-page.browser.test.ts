@@ -35,7 +35,7 @@ const html = (body: string): Sent => ({ type: 'text/html; charset=utf-8', body }
 
 /** Our pages under our policy, and an `inspect` that answers as the test says. */
 async function startSite(answer: Inspected = { status: 200, body: LINK }) {
-  const site = { answer, seen: [] as Seen[], url: '', posted: (): string[] => [] };
+  const site = { answer, seen: [] as Seen[], url: '', inApp: '', posted: (): string[] => [] };
 
   function respond(req: IncomingMessage, { pathname, searchParams }: URL): Sent | undefined {
     if (pathname === '/v1/links/inspect') {
@@ -50,7 +50,13 @@ async function startSite(answer: Inspected = { status: 200, body: LINK }) {
     return html(
       req.method === 'POST'
         ? renderResultPage({ purpose, locale, brand, outcome: { kind: 'done' } })
-        : renderLinkPage({ purpose, locale, brand, ...(token && { token }) }),
+        : renderLinkPage({
+            purpose,
+            locale,
+            brand,
+            inApp: (purpose === 'confirm' && site.inApp) || undefined,
+            ...(token && { token }),
+          }),
     );
   }
 
@@ -248,6 +254,21 @@ describeInBrowser('the link page in a browser', (windows) => {
     await page.reload();
     await page.getByText(say('page.outcome.already-done.title')).waitFor();
     expect(await page.locator('input:visible').count()).toBe(0);
+  });
+
+  test('where the app confirms, the page hands the link over and has no button of its own', async () => {
+    const site = await startSite();
+    site.inApp = 'https://app.example/email?tab=1';
+    const page = await open();
+    await page.goto(`${site.url}/confirm#${TOKEN}`);
+    const way = page.locator('#app');
+    await way.waitFor();
+    expect(await way.getAttribute('href')).toBe(`https://app.example/email?tab=1#${TOKEN}`);
+    expect(await page.locator('#review').innerText()).toContain('ada@new.example');
+    expect(await button(page).isVisible()).toBe(false);
+    await page.goto(`${site.url}/cancel`);
+    expect(await page.locator('#app').count()).toBe(0);
+    expect(site.posted()).toEqual([]);
   });
 
   test('a change under way is asked for again after a reload', async () => {
