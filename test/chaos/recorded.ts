@@ -10,7 +10,7 @@ const HURRY = `
 local moved = 0
 for _, task in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   local lease = redis.call('HGET', KEYS[2], task)
-  if not string.find(task, ':expire$') and (not lease or string.sub(lease, -2) == ' -') then
+  if not string.find(task, ':expire$') and (not lease or string.find(lease, '^%d+ %d+ %-')) then
     local at = tonumber(redis.call('ZSCORE', KEYS[1], task))
     if at > tonumber(ARGV[1]) then
       redis.call('ZADD', KEYS[1], ARGV[1], task)
