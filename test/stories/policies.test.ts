@@ -342,7 +342,17 @@ describe('OLD_MAILBOX_WAIT, for who lost the current mailbox', () => {
         world.logs.some(({ event, task }) => event === 'task.later' && task === 'mail.approve.1'),
       );
       world.pass(10 * DAY);
-      await nothingDue(world);
+      const putOff = (task: string, attempt: number) =>
+        eventually(
+          () =>
+            world.logs.some(
+              (line) =>
+                line.event === 'task.later' && line['task'] === task && line['attempt'] === attempt,
+            ),
+          `${task} to be put off`,
+        );
+      for (const n of [1, 2]) await putOff(`mail.reminder.${n}`, 1);
+      await putOff('mail.approve.1', 2);
       const waiting = await view(world, asked);
       expect(waiting).toMatchObject({ status: 'pending', awaiting: ['current'] });
       expect(waiting).not.toHaveProperty('waivesAt');
