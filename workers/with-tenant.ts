@@ -1,5 +1,5 @@
 /** What the tasks that call the tenant have in common: how they write, and what its faults mean. */
-import { sameAddress, type TenantUser } from '../src/domain/account.ts';
+import { sameAddress, type DirectoryUser } from '../src/domain/account.ts';
 import { inDoubt, mayStillLand, notWritten } from '../src/domain/commit.ts';
 import { recorded, type EmailChange, type Reason } from '../src/domain/email-change.ts';
 import type { Decided } from '../src/store/changes.ts';
@@ -133,7 +133,7 @@ function outcomeOfFault(fault: TenantFault): Later {
 /** The display name follows the address where it was nothing but the address (SYNC_NAME). */
 export const wishFor = (
   { config }: WorkerDeps,
-  user: TenantUser | undefined,
+  user: DirectoryUser | undefined,
   wish: { email: string; emailVerified: boolean },
 ): { email: string; emailVerified: boolean; name?: string } =>
   config.syncName && user?.name !== undefined && sameAddress(user.name, user.email)

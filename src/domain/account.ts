@@ -26,7 +26,7 @@ export const hasStanding = (account: Account | undefined): boolean =>
   account?.email !== undefined && (account.emailVerified || account.trusted === true);
 
 /** What the tenant said of a user, trimmed to what decisions need. */
-export type TenantUser = {
+export type DirectoryUser = {
   email?: string;
   emailVerified: boolean;
   name?: string;
@@ -37,12 +37,8 @@ export type TenantUser = {
   /** When the account was last written to, by anybody; a login writes to it too. Epoch ms. */
   updatedAt?: number;
   lastLoginAt?: number;
-  identities: readonly {
-    provider: string;
-    connection: string;
-    userId: string;
-    isSocial: boolean;
-  }[];
+  /** The identity whose address can be changed; absent when the address is another provider's. */
+  identity?: { id: string; connection: string };
 };
 
 /**

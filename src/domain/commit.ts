@@ -2,7 +2,7 @@
  * From a confirmed change to a committed one: what the invitation found, whether the commit may go
  * ahead, and how it ends. Each function is one decision of one worker.
  */
-import { hasStanding, sameAddress, type Account, type TenantUser } from './account.ts';
+import { hasStanding, sameAddress, type Account, type DirectoryUser } from './account.ts';
 import { askToAgree } from './ask-to-agree.ts';
 import {
   close,
@@ -23,7 +23,7 @@ import {
 /** The invitation read the account: mail both mailboxes, or say why this can not be. */
 export function invited(
   change: EmailChange,
-  user: TenantUser | undefined,
+  user: DirectoryUser | undefined,
   now: number,
   { trustsUnverified = false } = {},
 ): Step | Recorded {
@@ -45,19 +45,15 @@ function warning(account: Account): string[] {
 }
 
 /**
- * Takes the snapshot, or says why this account can not change its address. Only the primary
- * identity counts: the root address of a social or enterprise login belongs to its provider.
+ * Takes the snapshot, or says why this account can not change its address.
  */
 function takeSnapshot(
-  change: Pick<EmailChange, 'sub' | 'email' | 'requestedAt'>,
-  user: TenantUser | undefined,
+  change: Pick<EmailChange, 'email' | 'requestedAt'>,
+  user: DirectoryUser | undefined,
 ): Account | Reason {
   if (!user) return 'user-gone';
   if (user.blocked) return 'user-blocked';
-  const primary = user.identities[0];
-  // Who has no password asks only where the door lets them (PASSWORDLESS).
-  const provider = change.sub.startsWith('email|') ? 'email' : 'auth0';
-  if (!primary || primary.provider !== provider || primary.isSocial) return 'unsupported-identity';
+  if (!user.identity) return 'unsupported-identity';
   if (sameAddress(user.email, change.email)) return 'same-email';
   // The invitation may run long after the request, when the tenant was away.
   const resetAt = user.passwordResetAt - (user.aheadMs ?? 0);
@@ -66,8 +62,8 @@ function takeSnapshot(
     ...(user.email === undefined ? {} : { email: user.email }),
     ...(user.name === undefined ? {} : { name: user.name }),
     emailVerified: user.emailVerified,
-    connection: primary.connection,
-    identity: primary.userId,
+    connection: user.identity.connection,
+    identity: user.identity.id,
     passwordResetAt: user.passwordResetAt,
   };
 }
@@ -86,7 +82,7 @@ export type CommitDecision =
  * already holds the new, verified address is settled: either our own PATCH landed and its answer
  * was lost, or somebody else granted the wish.
  */
-export function decideCommit(change: EmailChange, user: TenantUser | undefined): CommitDecision {
+export function decideCommit(change: EmailChange, user: DirectoryUser | undefined): CommitDecision {
   const account = change.account;
   if (!user || !account) return { kind: 'reject', reason: 'user-gone' };
   if (!sameIdentity(user, account)) return { kind: 'reject', reason: 'unsupported-identity' };
@@ -103,10 +99,9 @@ export function decideCommit(change: EmailChange, user: TenantUser | undefined):
   return { kind: 'patch' };
 }
 
-/** The identity whose address we change is still the primary one, in the same connection. */
-export const sameIdentity = (user: TenantUser, account: Account): boolean =>
-  user.identities[0]?.userId === account.identity &&
-  user.identities[0].connection === account.connection;
+/** The identity whose address we change is still the one that counts, in the same connection. */
+export const sameIdentity = (user: DirectoryUser, account: Account): boolean =>
+  user.identity?.id === account.identity && user.identity.connection === account.connection;
 
 /** Marks that a PATCH may be on its way, before it is. From `landsBy` (epoch ms) on it can not land. */
 export function startWriting(change: EmailChange, landsBy: number): Step | Recorded {

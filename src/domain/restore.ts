@@ -2,7 +2,7 @@
  * After Redis was put back to an older state: a change that it calls confirmed may have been committed,
  * undone or canceled meanwhile. What cannot be told from what the tenant says is not written.
  */
-import type { TenantUser } from './account.ts';
+import type { DirectoryUser } from './account.ts';
 import type { EmailChange } from './email-change.ts';
 
 export type Restored = {
@@ -21,7 +21,7 @@ const SAME_MOMENT_MS = 2000;
  */
 export function distrusts(
   change: EmailChange,
-  user: TenantUser | undefined,
+  user: DirectoryUser | undefined,
   { lostAt, gaps }: Restored,
 ): 'canceled' | 'drifted' | undefined {
   const confirmedAt = change.confirmedAt ?? change.requestedAt;

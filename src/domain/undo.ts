@@ -2,7 +2,7 @@
  * Undo: the previous mailbox takes its address back. Undos chain: after A→B→C, A's link restores A
  * and ends what followed, while B's link restores B only as long as A has not spoken.
  */
-import { sameAddress, type TenantUser } from './account.ts';
+import { sameAddress, type DirectoryUser } from './account.ts';
 import { sameIdentity } from './commit.ts';
 import { mayBeUndone } from './keep.ts';
 import {
@@ -39,7 +39,7 @@ export type UndoDecision =
 export function decideUndo(
   change: EmailChange,
   followers: readonly EmailChange[],
-  user: TenantUser | undefined,
+  user: DirectoryUser | undefined,
 ): UndoDecision {
   const account = change.account;
   const previous = account?.email;

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { sameAddress, type TenantUser } from '../../src/domain/account.ts';
+import { sameAddress, type DirectoryUser } from '../../src/domain/account.ts';
 import {
   decideCommit,
   inDoubt,
@@ -100,7 +100,7 @@ function createWorld() {
   const seen = new Set<string>();
   const order: string[] = [];
   let user: UserChanges = NOBODY;
-  let account: TenantUser = { ...ADA, email: ORIGINAL, passwordResetAt: 0 };
+  let account: DirectoryUser = { ...ADA, email: ORIGINAL, passwordResetAt: 0 };
   let now = T0;
   let runs: Run[] = [];
   /** PATCHes that the tenant is still working on, and how often each change's address took effect. */

@@ -4,7 +4,7 @@
  */
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { TenantUser } from '../../src/domain/account.ts';
+import type { DirectoryUser } from '../../src/domain/account.ts';
 import { invited, settle, startWriting } from '../../src/domain/commit.ts';
 import { agree } from '../../src/domain/agree.ts';
 import { request } from '../../src/domain/request.ts';
@@ -37,7 +37,7 @@ const AFTER = { revoke: false, limitWindowMs: 7 * DAY };
 function startHistory() {
   const changes = new Map<string, EmailChange>();
   let user: UserChanges = NOBODY;
-  let account: TenantUser = { ...ADA, email: 'owner@x.test' };
+  let account: DirectoryUser = { ...ADA, email: 'owner@x.test' };
   let now = T0;
   let count = 0;
 

@@ -1,5 +1,5 @@
 /** Email changes in every situation, each brought about by the core's own decisions. */
-import type { TenantUser } from '../../src/domain/account.ts';
+import type { DirectoryUser } from '../../src/domain/account.ts';
 import { invited, reject, settle, startWriting } from '../../src/domain/commit.ts';
 import { agree, expire } from '../../src/domain/agree.ts';
 import { request, type Request } from '../../src/domain/request.ts';
@@ -40,13 +40,13 @@ export const FREE: Postage = { muted: false };
 
 export const NOBODY: UserChanges = { committed: [] };
 
-export const ADA: TenantUser = {
+export const ADA: DirectoryUser = {
   email: 'ada@old.test',
   emailVerified: true,
   name: 'Ada',
   blocked: false,
   passwordResetAt: T0 - DAY,
-  identities: [{ provider: 'auth0', connection: 'users', userId: '1', isSocial: false }],
+  identity: { id: '1', connection: 'users' },
 };
 
 export const askFor = (email: string, more: Partial<Request> = {}): Request => ({

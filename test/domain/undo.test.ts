@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { TenantUser } from '../../src/domain/account.ts';
+import type { DirectoryUser } from '../../src/domain/account.ts';
 import { invited, settle, startWriting } from '../../src/domain/commit.ts';
 import { agree } from '../../src/domain/agree.ts';
 import { request } from '../../src/domain/request.ts';
@@ -29,7 +29,7 @@ import {
   written,
 } from './stories.ts';
 
-const ada = (email: string, more: Partial<TenantUser> = {}): TenantUser => ({
+const ada = (email: string, more: Partial<DirectoryUser> = {}): DirectoryUser => ({
   ...ADA,
   email,
   ...more,
@@ -52,7 +52,7 @@ const first = written(requestUndo(aToB.change, SOON));
 const second = written(requestUndo(bToC.change, SOON));
 
 describe('what the account says about an undo', () => {
-  test.each<[string, TenantUser | undefined, string]>([
+  test.each<[string, DirectoryUser | undefined, string]>([
     ['it holds what this change wrote', ada('b@x.test'), 'patch a@x.test'],
     ['the same in capitals', ada('B@X.TEST'), 'patch a@x.test'],
     ['it holds what a later change wrote', ada('c@x.test'), 'patch a@x.test'],
@@ -63,7 +63,7 @@ describe('what the account says about an undo', () => {
     ['it is gone', undefined, 'user-gone'],
     [
       'another identity is the primary one',
-      ada('b@x.test', { identities: [] }),
+      ada('b@x.test', { identity: { id: '2', connection: 'users' } }),
       'unsupported-identity',
     ],
   ])('%s', (_, tenantUser, expected) => {

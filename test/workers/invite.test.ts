@@ -102,7 +102,7 @@ describe('a change that can not be ends before anybody is mailed', () => {
       'credentials-changed',
       {},
       ({ tenant }, sub) =>
-        tenant.updateUser(sub, { last_password_reset: new Date(Date.now() + 1000).toISOString() }),
+        tenant.updateUser(sub, { last_password_reset: new Date(Date.now() + 5000).toISOString() }),
     ],
     [
       'a social identity has become the primary one, the database one is linked to it',

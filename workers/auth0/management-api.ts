@@ -6,7 +6,7 @@ import { ManagementError } from 'auth0';
 import { UsersClient } from 'auth0/users';
 import type { WorkerConfig } from '../../src/config.ts';
 import type { Deps } from '../../src/deps.ts';
-import { sameAddress, type TenantUser } from '../../src/domain/account.ts';
+import { sameAddress, type DirectoryUser } from '../../src/domain/account.ts';
 import { isAboutTheUser, isGone } from './refusals.ts';
 import { TenantFault } from './faults.ts';
 import { sharesOf } from '../lease.ts';
@@ -31,7 +31,7 @@ export type EmailWrite = {
 
 export type ManagementApi = {
   /** `undefined`: the user does not exist. @throws {TenantFault} `refused` for good, or what may pass */
-  readUser(sub: string, options: CallOptions): Promise<TenantUser | undefined>;
+  readUser(sub: string, options: CallOptions): Promise<DirectoryUser | undefined>;
   /**
    * Writes an address. Says whether the tenant calls it verified now.
    * @throws {TenantFault} `doubt` when nobody can say whether it did
@@ -125,7 +125,7 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
           const fields = { fields: FIELDS, include_fields: true };
           const { data, rawResponse } = await users.get(sub, fields).withRawResponse();
           const theirNow = Date.parse(rawResponse.headers.get('date') ?? '');
-          return { ...toTenantUser(data, sub), aheadMs: (theirNow || deps.now()) - deps.now() };
+          return { ...toDirectoryUser(data, sub), aheadMs: (theirNow || deps.now()) - deps.now() };
         }, options);
       } catch (error) {
         if (!(error instanceof TenantFault)) throw error;
@@ -180,14 +180,12 @@ const isUser = (user: unknown, sub: string): user is Record<string, unknown> =>
   typeof user === 'object' && user !== null && 'user_id' in user && user.user_id === sub;
 
 /** Auth0's user, trimmed and checked: its answers are input like any other. */
-function toTenantUser(user: unknown, sub: string): TenantUser {
+function toDirectoryUser(user: unknown, sub: string): DirectoryUser {
   if (!isUser(user, sub)) throw new TenantFault('away', { status: 200 });
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
   const email = text(user['email']) || undefined;
   const name = text(user['name']);
-  const identities = Array.isArray(user['identities']) ? (user['identities'] as unknown[]) : [];
-  if (!identities.every((identity) => typeof identity === 'object' && identity !== null))
-    throw new TenantFault('away', { status: 200 });
+  const identity = identityOf(user['identities'], sub);
   return {
     ...(email === undefined ? {} : { email }),
     ...(name === undefined ? {} : { name }),
@@ -196,16 +194,23 @@ function toTenantUser(user: unknown, sub: string): TenantUser {
     passwordResetAt: Date.parse(text(user['last_password_reset']) ?? '') || 0,
     updatedAt: Date.parse(text(user['updated_at']) ?? '') || 0,
     lastLoginAt: Date.parse(text(user['last_login']) ?? '') || 0,
-    identities: identities.map((identity) => {
-      const { provider, connection, user_id, isSocial } = identity as Record<string, unknown>;
-      return {
-        provider: String(provider),
-        connection: String(connection),
-        userId: String(user_id),
-        isSocial: isSocial === true,
-      };
-    }),
+    ...(identity === undefined ? {} : { identity }),
   };
+}
+
+/**
+ * The identity whose address the root address is: the primary one, of the kind that the id names. The root
+ * address of a social or enterprise login belongs to its provider. Who has no password asks only where
+ * the door lets them (PASSWORDLESS).
+ */
+function identityOf(identities: unknown, sub: string): DirectoryUser['identity'] {
+  const all = Array.isArray(identities) ? (identities as unknown[]) : [];
+  if (!all.every((identity) => typeof identity === 'object' && identity !== null))
+    throw new TenantFault('away', { status: 200 });
+  const [primary] = all as Record<string, unknown>[];
+  const provider = sub.startsWith('email|') ? 'email' : 'auth0';
+  if (primary?.['provider'] !== provider || primary['isSocial'] === true) return undefined;
+  return { id: String(primary['user_id']), connection: String(primary['connection']) };
 }
 
 /** Sorts what the SDK throws by what to do about it. */
