@@ -6,6 +6,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { Clock } from './clock.ts';
 import type { Transition } from './domain/transitions.ts';
 import type { ChangeStore } from './store/changes.ts';
+import type { Pulse } from './store/pulse.ts';
 import { StoreUnavailable } from './store/redis.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -66,6 +67,7 @@ export function createMetrics({ process = false } = {}) {
     ),
     backlog: {
       redisUp: gauge('readdress_redis_up', '1 when Redis answers.'),
+      redisWritable: gauge('readdress_redis_writable', '1 when Redis takes writes.'),
       overdue: gauge('readdress_overdue_tasks', 'Due tasks that no worker has taken.'),
       oldest: gauge('readdress_oldest_overdue_seconds', 'How long the oldest of them has waited.'),
       parked: gauge('readdress_parked_tasks', 'Tasks out of the way until somebody replays them.'),
@@ -83,8 +85,10 @@ export async function readMetrics(
   { registry, backlog, clockSkew }: Metrics,
   changes: ChangeStore,
   clock: Clock,
+  pulse: Pulse,
 ): Promise<string> {
   clockSkew.set(clock.skewMs() / 1000);
+  backlog.redisWritable.set(pulse.trouble() === undefined ? 1 : 0);
   try {
     const found = await changes.backlog(clock.now());
     backlog.redisUp.set(1);
@@ -94,6 +98,7 @@ export async function readMetrics(
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error;
     backlog.redisUp.set(0);
+    backlog.redisWritable.set(0);
     // No answer is not zero.
     for (const gauge of [backlog.overdue, backlog.oldest, backlog.parked]) gauge.remove();
   }

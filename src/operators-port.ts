@@ -10,13 +10,13 @@ import type { Readiness } from './readiness.ts';
 export type OperatorsPort = { url: string; close(): void };
 
 export async function openOperatorsPort(
-  { metrics, changes, clock, log }: Deps,
+  { metrics, changes, clock, pulse, log }: Deps,
   readiness: Readiness,
   { host, port: wanted }: { host: string; port: number },
 ): Promise<OperatorsPort> {
   const measure = async (response: ServerResponse) => {
     try {
-      const text = await readMetrics(metrics, changes, clock);
+      const text = await readMetrics(metrics, changes, clock, pulse);
       response.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text);
     } catch (error) {
       log.error({ event: 'metrics.failed', ...describeError(error) });

@@ -64,6 +64,8 @@ export type EmailChange = {
   status: Status;
   reason?: Reason;
   requestedAt: number;
+  /** When the login was that the request came with, epoch seconds: a resend needs one no older. */
+  authTime?: number;
   expiresAt: number;
   resendAfter: number;
   /** 256 random bits, base64url: every link token of this change is derived from it. */

@@ -28,7 +28,7 @@ export type Postage = {
 };
 
 type Wish = Pick<EmailChange, 'email' | 'locale' | 'timeZone' | 'returnTo'>;
-type Terms = Pick<EmailChange, 'id' | 'sub' | 'secret' | 'requires' | 'waiverMs'>;
+type Terms = Pick<EmailChange, 'id' | 'sub' | 'secret' | 'requires' | 'waiverMs' | 'authTime'>;
 export type Request = Wish & Terms & { postage: Postage };
 export type Timing = { linkTtlMs: number; resendAfterMs: number; committed?: CommittedLimit };
 

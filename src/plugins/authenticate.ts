@@ -147,18 +147,43 @@ const scopesOf = ({ scope, permissions }: AccessClaims): unknown[] => [
  * @throws {Problem} insufficient-user-authentication
  */
 export const requireFreshLogin = (deps: Deps<ApiConfig>) => {
-  const { maxAuthAgeS, authTimeClaim, dpop } = deps.config;
+  const check = createLoginCheck(deps);
+  return async (request: FastifyRequest): Promise<void> => check(request, Infinity);
+};
+
+/**
+ * For what goes on with a request: a login no older than the one that it came with, or a recent one.
+ * Of a request that says nothing of its login, only a recent one will do.
+ * @throws {Problem} insufficient-user-authentication
+ */
+export const createSameLoginCheck = (deps: Deps<ApiConfig>) => {
+  const check = createLoginCheck(deps);
+  return (request: FastifyRequest, { authTime = Infinity }: { authTime?: number }): void =>
+    check(request, authTime);
+};
+
+function createLoginCheck({ config, now }: Deps<ApiConfig>) {
+  const { maxAuthAgeS, authTimeClaim, dpop } = config;
   const challenge = createChallenge(dpop);
-  return async (request: FastifyRequest): Promise<void> => {
+  return (request: FastifyRequest, enoughS: number): void => {
     if (maxAuthAgeS === 0) return;
-    const authTime = request.user[authTimeClaim] ?? request.user['auth_time'];
-    const why = whyStale(authTime, Math.floor(deps.now() / 1000), maxAuthAgeS);
-    if (why === undefined) return;
+    const authTime = claimOf(request.user, authTimeClaim);
+    const why = whyStale(authTime, Math.floor(now() / 1000), maxAuthAgeS);
+    if (why === undefined || (why === 'too-old' && Number(authTime) >= enoughS)) return;
     throw challenge(request, 'insufficient-user-authentication', why, {
       parameter: `max_age="${maxAuthAgeS}"`,
     });
   };
-};
+}
+
+const claimOf = (claims: AccessClaims, name: string): unknown =>
+  claims[name] ?? claims['auth_time'];
+
+/** When the login was, epoch seconds, if the token says so. */
+export function authTimeOf({ authTimeClaim }: ApiConfig, claims: AccessClaims) {
+  const authTime = claimOf(claims, authTimeClaim);
+  return Number.isSafeInteger(authTime) ? { authTime: Number(authTime) } : {};
+}
 
 /** A missing claim is a missing Action (docs/auth0-setup.md), and no new login mends it. */
 function whyStale(authTime: unknown, nowS: number, maxAgeS: number): Why | undefined {

@@ -2,7 +2,7 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { App } from '../api-deps.ts';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import type { Deps } from '../deps.ts';
 import { mendLink } from '../links.ts';
@@ -31,10 +31,7 @@ export function registerProblemDetails(app: App, deps: Deps): void {
         ? // Its sender has left in the middle, and nobody has to look into that.
           new Problem('invalid-request', {}, { cause: error })
         : expose(error);
-    if (problem.code === 'internal-error')
-      request.log.error({ event: 'request.failed', ...describeError(error) });
-    else if (problem.code === 'unavailable')
-      request.log.warn({ event: 'request.unavailable', ...describeError(error) });
+    logFault(request.log, error, problem);
     return sendProblem(reply, problem, deps);
   });
 
@@ -46,6 +43,13 @@ export function registerProblemDetails(app: App, deps: Deps): void {
         : new Problem('not-found');
     return sendProblem(reply, problem, deps);
   });
+}
+
+/** What broke, or was away; a refusal is no fault. */
+export function logFault(log: FastifyBaseLogger, error: unknown, problem = expose(error)): void {
+  const { code } = problem;
+  if (code === 'internal-error') log.error({ event: 'request.failed', ...describeError(error) });
+  if (code === 'unavailable') log.warn({ event: 'request.unavailable', ...describeError(error) });
 }
 
 function sendProblem(reply: FastifyReply, problem: Problem, deps: Deps): FastifyReply {

@@ -8,7 +8,13 @@ import { tryCode } from '../domain/code.ts';
 import { request as decideRequest, resend, type Postage } from '../domain/request.ts';
 import { cancel, type EmailChange } from '../domain/email-change.ts';
 import { createChangeId, isConfirmationCode } from '../links.ts';
-import { authenticate, requiredSides, requireFreshLogin } from '../plugins/authenticate.ts';
+import {
+  authenticate,
+  authTimeOf,
+  createSameLoginCheck,
+  requiredSides,
+  requireFreshLogin,
+} from '../plugins/authenticate.ts';
 import { causeOf } from '../plugins/cause.ts';
 import { enforce, limitPerIp, show } from '../plugins/rate-limit.ts';
 import { Problem, refusalProblem } from '../problems.ts';
@@ -30,6 +36,7 @@ const nothing = z.undefined().or(z.null()).or(z.strictObject({}));
 export function registerEmailChanges(app: App, deps: ApiDeps): void {
   const { config, changes, limits, now } = deps;
   const signedIn = authenticate(deps);
+  const checkSameLogin = createSameLoginCheck(deps);
   const timing = {
     linkTtlMs: config.linkTtlMs,
     resendAfterMs: config.resendAfterMs,
@@ -66,6 +73,7 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
                 secret: deps.random(32).toString('base64url'),
                 requires: requiredSides(config, req.user),
                 postage,
+                ...authTimeOf(config, req.user),
                 ...(config.oldMailboxWaitMs > 0 ? { waiverMs: config.oldMailboxWaitMs } : {}),
               },
               user,
@@ -122,6 +130,7 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
     },
     async (req, reply) => {
       const { value: own } = await findOwn(deps, req.user.sub, req.params.id);
+      checkSameLogin(req, own);
       const change = await withinLimits(
         deps,
         req,

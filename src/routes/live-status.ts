@@ -3,17 +3,20 @@
  * then every transition until it is closed, whichever process it happens in.
  */
 import { PassThrough } from 'node:stream';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ApiDeps, App } from '../api-deps.ts';
 import { isOpen, undoUnderWay, type EmailChange } from '../domain/email-change.ts';
 import { authenticate } from '../plugins/authenticate.ts';
+import { logFault } from '../plugins/problem-details.ts';
 import { Problem } from '../problems.ts';
 import type { Found } from '../store/records.ts';
+import { StoreUnavailable } from '../store/redis.ts';
 import { findOwn } from './own-change.ts';
 import { problemSchema, viewOf } from './views.ts';
 
 const HEARTBEAT_MS = 10_000;
+const RECONNECT = 'event: reconnect\ndata: {}\n\n';
 /** A page, a second tab, a phone; more is a leak in the app. */
 const STREAMS_PER_USER = 6;
 
@@ -33,7 +36,7 @@ export function registerLiveStatus(app: App, deps: ApiDeps): void {
   // app.close() waits for open answers: tell their readers to come back elsewhere, and end them.
   app.addHook('preClose', async () => {
     clearInterval(heartbeat);
-    for (const stream of open.keys()) stream.end('retry: 1000\nevent: reconnect\ndata: {}\n\n');
+    for (const stream of open.keys()) stream.end(`retry: 1000\n${RECONNECT}`);
   });
 
   app.get(
@@ -62,7 +65,7 @@ export function registerLiveStatus(app: App, deps: ApiDeps): void {
       perUser.set(sub, streams + 1);
 
       const stream = new PassThrough();
-      const following = follow(deps, found, stream);
+      const following = follow(deps, req.log, found, stream);
       open.set(stream, following.look);
       const tokenEnd = endWithToken(req, deps.now(), stream);
       reply.raw.on('close', () => {
@@ -84,6 +87,7 @@ export function registerLiveStatus(app: App, deps: ApiDeps): void {
 /** Writes the change now and after every write to it; ends with the change, or when it is stopped. */
 function follow(
   deps: ApiDeps,
+  log: FastifyBaseLogger,
   found: Found<EmailChange>,
   stream: PassThrough,
 ): { look: () => void; stop: () => void } {
@@ -96,11 +100,16 @@ function follow(
     if (!isOpen(value) && !undoUnderWay(value)) stream.end();
   };
   const look = () => {
-    deps.changes.findChange(found.value.id).then(
-      (latest) => (latest ? show(latest) : stream.end()),
-      // Redis is away: the listener is called again when it is back.
-      () => undefined,
-    );
+    deps.changes
+      .findChange(found.value.id)
+      .then((latest) => (latest ? show(latest) : stream.end()))
+      .catch((error: unknown) => {
+        // Redis is away: the listener is called again when it is back.
+        if (error instanceof StoreUnavailable) return;
+        // Nothing more can be told here: whoever comes back is answered what is wrong.
+        logFault(log, error);
+        stream.end(RECONNECT);
+      });
   };
   const stop = deps.transitions.listen(found.value.id, look);
   show(found);
@@ -113,8 +122,5 @@ function follow(
 function endWithToken(req: FastifyRequest, now: number, stream: PassThrough): NodeJS.Timeout {
   const exp = req.user['exp'];
   const leftMs = typeof exp === 'number' ? exp * 1000 - now : 0;
-  return setTimeout(
-    () => stream.end('event: reconnect\ndata: {}\n\n'),
-    Math.min(Math.max(leftMs, 1000), 2 ** 31 - 1),
-  );
+  return setTimeout(() => stream.end(RECONNECT), Math.min(Math.max(leftMs, 1000), 2 ** 31 - 1));
 }

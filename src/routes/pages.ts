@@ -39,7 +39,7 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
   const { brand } = config;
   const html = pageSender(config.publicUrl.startsWith('https:'));
   const untilSettled = createSettling(app, deps);
-  const linkPage = (req: FastifyRequest, purpose: Purpose, more: LinkPageExtras = undefined) =>
+  const linkPage = (req: FastifyRequest, purpose: Purpose, more?: LinkPageExtras) =>
     renderLinkPage({
       purpose,
       locale: localeOf(req),

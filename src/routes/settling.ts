@@ -1,4 +1,5 @@
 /** Waiting for the workers, for those who would rather hear the outcome than ask again. */
+import { setMaxListeners } from 'node:events';
 import type { ApiDeps, App } from '../api-deps.ts';
 import { undoUnderWay, type EmailChange } from '../domain/email-change.ts';
 import { StoreUnavailable } from '../store/redis.ts';
@@ -11,6 +12,8 @@ export const isUnderWay = (change: EmailChange): boolean =>
 export function createSettling(app: App, deps: ApiDeps) {
   const { changes, now } = deps;
   const closing = new AbortController();
+  // Any number may wait; that is no leak, and Node's warning is no JSON.
+  setMaxListeners(0, closing.signal);
   app.addHook('preClose', async () => closing.abort());
 
   return async (change: EmailChange, waitMs: number): Promise<EmailChange> => {

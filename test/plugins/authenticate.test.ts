@@ -415,14 +415,49 @@ describe('a login that has to be recent', () => {
     );
   });
 
-  test('is a matter of the request alone: looking, resending and withdrawing need none', async () => {
+  test('is a matter of what sends mail: looking and withdrawing need none', async () => {
     const world = await startWorld({ workers: false });
     const { body: change } = await request(world, { [AUTH_TIME]: nowS() });
     const token = await world.token('auth0|u', { claims: {} });
     const at = `/v1/email-changes/${change.id}`;
     expect((await world.call('GET', at, { token })).status).toBe(200);
-    expectProblem(await world.call('POST', `${at}/resend`, { token }), 'too-many-requests');
     expect((await world.call('DELETE', at, { token })).status).toBe(204);
+  });
+
+  test('a resend needs the login that the request came with, or a later one', async () => {
+    const world = await startWorld({ workers: false });
+    const login = nowS() - 200;
+    const { body: change } = await request(world, { [AUTH_TIME]: login });
+    // Long after the login, as with a slow mailbox.
+    world.pass(600_000);
+    const resend = async (changes: Record<string, unknown>) => {
+      const exp = Math.floor(world.now() / 1000) + 900;
+      const token = await world.token('auth0|u', { claims: { exp, ...changes } });
+      return world.call('POST', `/v1/email-changes/${change.id}/resend`, { token });
+    };
+    const later = Math.floor(world.now() / 1000);
+    for (const wrong of [
+      {},
+      { [AUTH_TIME]: login - 1 },
+      { auth_time: 0 },
+      { [AUTH_TIME]: 'x' },
+      { [AUTH_TIME]: later + 3600 },
+    ])
+      expectChallenge(
+        await resend(wrong),
+        'insufficient-user-authentication',
+        JSON.stringify(wrong),
+      );
+    expect((await resend({ [AUTH_TIME]: login })).status).toBe(202);
+    world.pass(61_000);
+    expect((await resend({ [AUTH_TIME]: login + 5 })).status).toBe(202);
+    // Whose request said nothing of a login, since none was asked for, needs one now.
+    const off = await startWorld({ workers: false, env: { MAX_AUTH_AGE: '0' } });
+    const { body: silent } = await request(off, {});
+    off.pass(61_000);
+    const token = await off.token('auth0|u', { claims: {} });
+    const at = `/v1/email-changes/${silent.id}/resend`;
+    expect((await off.call('POST', at, { token })).status).toBe(202);
   });
 
   test('is not asked for with MAX_AUTH_AGE=0, and by another name with AUTH_TIME_CLAIM', async () => {

@@ -1,4 +1,5 @@
 /** The HTTP door while Redis is away: an honest 503 at once, nothing half-done, and it recovers alone. */
+import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
 import { spawnRedis, type SpawnedRedis } from '../../demo/redis.ts';
 import { freePort } from '../../demo/redis/ready.ts';
@@ -123,4 +124,46 @@ test('an API that starts while Redis is down listens, says that it is not ready,
   await ownRedis({ port });
   await eventually(async () => (await readyz(world)).status === 200, 'ready', RECOVERY_MS);
   expect((await ask(world, user.token, 'new@example.org')).status).toBe(202);
+});
+
+test('Redis that refuses writes: not ready with its own word, a measure says so, and it recovers alone', async () => {
+  const redis = await ownRedis();
+  const port = await freePort();
+  const world = await startWorld({
+    workers: false,
+    env: { REDIS_URL: redis.url, METRICS_PORT: String(port) },
+  });
+  await eventually(async () => (await readyz(world)).status === 200, 'ready');
+  const writable = async () => {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    return /^readdress_redis_writable (\d)$/m.exec(text)?.[1];
+  };
+  expect(await writable()).toBe('1');
+  const operator = new Redis(redis.url);
+  onTestFinished(() => operator.disconnect());
+  await operator.config('SET', 'maxmemory', '1');
+  const refused = await eventually(async () => {
+    const answer = await readyz(world);
+    return answer.status === 503 && answer;
+  }, 'not ready');
+  expect(refused.body.reason).toBe('redis: OOM');
+  expect(await writable()).toBe('0');
+  await operator.config('SET', 'maxmemory', '0');
+  await eventually(async () => (await readyz(world)).status === 200, 'ready again');
+  expect(await writable()).toBe('1');
+});
+
+test('any number may wait for one outcome, and Node warns of no leak', async () => {
+  const world = await startWorld();
+  const change = await askAndReadMail(world, await newUser(world), 'new@example.org');
+  await world.workers?.close();
+  const warnings: string[] = [];
+  const note = ({ name }: Error) => void warnings.push(name);
+  process.on('warning', note);
+  onTestFinished(() => void process.off('warning', note));
+  const waiting = Array.from({ length: 25 }, () =>
+    confirm(world, change.confirm, { prefer: 'wait=2' }),
+  );
+  for (const { body } of await Promise.all(waiting)) expect(body).toEqual({ status: 'confirmed' });
+  expect(warnings).toEqual([]);
 });

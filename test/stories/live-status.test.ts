@@ -86,6 +86,26 @@ const untilStatuses = (stream: Stream, statuses: string[]) =>
   );
 
 describe('a stream', () => {
+  test('that can tell no more ends, says so in the log, and its reader is answered what is wrong', async () => {
+    const world = await startWorld({ workers: false });
+    const asked = await ask(world, addPerson(world, OLD), NEW);
+    const stream = await follow(world.api, asked);
+    await untilStatuses(stream, ['pending']);
+    const rejections: unknown[] = [];
+    const note = (reason: unknown) => void rejections.push(reason);
+    process.on('unhandledRejection', note);
+    onTestFinished(() => void process.off('unhandledRejection', note));
+
+    await world.redis.set(`${world.prefix}:change:${asked.id}`, '7 1 nonsense');
+    await world.redis.publish(`${world.prefix}:changed`, asked.id);
+    expect(await stream.ended).toBe(true);
+    expect(stream.events.at(-1)?.event).toBe('reconnect');
+    const faults = world.logs.filter(({ event }) => event === 'request.unavailable');
+    expect(faults).toHaveLength(1);
+    expectProblem(await world.call('GET', pathOf(asked), { token: asked.token }), 'unavailable');
+    expect(rejections).toEqual([]);
+  });
+
   test('tells the state at once, then every transition, whichever process made it, and ends with the last', async () => {
     const world = await startWorld({ env: { CONFIRMATION: 'both' } });
     const other = await startAnotherApi(world);
