@@ -44,7 +44,7 @@ async function decide(
   id: string | undefined,
   rule: Rule,
 ): Promise<EmailChange | string> {
-  if (id === undefined || !isChangeId(id)) return 'write the id of a change';
+  if (id === undefined || !isChangeId(id)) return 'needs the id of a change';
   const decided = await deps.changes.decide(id, rule, { cause: { actor: 'operator' } });
   if (!decided) return 'there is no such change';
   if (!('change' in decided)) return `not possible: ${decided.verdict.refusal.code}`;

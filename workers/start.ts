@@ -7,7 +7,7 @@ import { createLog } from '../src/log.ts';
 import { openOperatorsPort } from '../src/operators-port.ts';
 import { createReadiness } from '../src/readiness.ts';
 import { LANES, laneOf, type Lane } from '../src/store/lanes.ts';
-import { openRedis } from '../src/store/redis.ts';
+import { openRedis, StoreUnavailable } from '../src/store/redis.ts';
 import { listen, type Listening } from './bullmq.ts';
 import { openLane, type LaneAtWork } from './lane.ts';
 import { startReconciler, type Reconciler } from './reconcile.ts';
@@ -71,7 +71,8 @@ export async function startWorkers(
     deps.standing.warn().catch(() => undefined);
   };
   let closing = false;
-  untilRedisReady(deps).then(() => (closing ? undefined : start()), exitOnWrongRedis(log));
+  const ready = untilRedisReady(deps).then(() => deps.pulse.noteStart().catch(ignoreAway));
+  ready.then(() => (closing ? undefined : start()), exitOnWrongRedis(log));
 
   return {
     url: operators.url,
@@ -91,6 +92,11 @@ export async function startWorkers(
     },
   };
 }
+
+/** Away again already: whoever starts next notes it. */
+const ignoreAway = (error: unknown): void => {
+  if (!(error instanceof StoreUnavailable)) throw error;
+};
 
 /**
  * Lets running tasks finish, but not for ever: BullMQ waits for a Redis that is away. A task that is

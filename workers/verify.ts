@@ -3,7 +3,7 @@
  * that alone, for as long as the account holds the address.
  */
 import { sameAddress } from '../src/domain/account.ts';
-import { recorded } from '../src/domain/email-change.ts';
+import { recorded, write, type EmailChange } from '../src/domain/email-change.ts';
 import type { Outcome, Processor } from './outcome.ts';
 import { OTHERS_WAIT_MS, withTenant } from './with-tenant.ts';
 
@@ -11,6 +11,7 @@ const DONE: Outcome = { kind: 'done', rule: recorded };
 
 export const verify: Processor = ({ deps, change }) =>
   withTenant(async () => {
+    if (!change.unverified) return DONE;
     const email = change.status === 'undone' ? change.account?.email : change.email;
     const since = change.closedAt ?? deps.now();
     if (deps.now() > since + deps.config.commitDeadlineMs) return DONE;
@@ -18,5 +19,10 @@ export const verify: Processor = ({ deps, change }) =>
     if (!user || user.emailVerified || !sameAddress(user.email, email)) return DONE;
     const { connection } = change.account!;
     await deps.tenant.verifyEmail(change.sub, connection, { maxWaitMs: OTHERS_WAIT_MS });
-    return DONE;
+    return { kind: 'done', rule: (latest) => write(verified(latest)) };
   });
+
+function verified(change: EmailChange): EmailChange {
+  const { unverified: _, ...rest } = change;
+  return rest;
+}

@@ -152,6 +152,7 @@ export function settle(
     ...(undoUntil > 0 ? { undo: { until: undoUntil } } : {}),
     ...(chainUntil > undoUntil ? { chainUntil } : {}),
     ...(after.revoke ? { revocation: 'pending' } : {}),
+    ...(after.unverified ? { unverified: true } : {}),
   };
   return {
     kind: 'write',

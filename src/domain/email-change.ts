@@ -105,6 +105,8 @@ export type EmailChange = {
   canceledBy?: CanceledBy;
   /** What became of ending the user's sessions. */
   revocation?: Revocation;
+  /** The tenant holds the address that was written last, and does not call it verified yet. */
+  unverified?: true;
   /** What came of it at each end, for the events that tell so. */
   revocations?: Partial<Record<Status, Revocation>>;
   mailedAt?: number;
@@ -172,11 +174,10 @@ export const taskOf = (change: EmailChange, name: string, at: number): Task => (
 });
 
 /** Ends a change. What follows from the end is the caller's to say. */
-export const close = (change: EmailChange, status: Status, now: number): EmailChange => ({
-  ...withoutWriting(change),
-  status,
-  closedAt: now,
-});
+export function close(change: EmailChange, status: Status, now: number): EmailChange {
+  const { unverified: _, ...rest } = withoutWriting(change);
+  return { ...rest, status, closedAt: now };
+}
 
 /** No PATCH is on its way any more. */
 export function withoutWriting(change: EmailChange): EmailChange {

@@ -116,6 +116,7 @@ export function settleUndo(
       {
         ...close(change, 'undone', now),
         revocation: 'pending',
+        ...(after.unverified ? { unverified: true } : {}),
         ...(isForeign ? { password: { state: 'pending', setAt: passwordSetAt } } : {}),
       },
       ...over.slice(1).map((each) => sweptAlong(close(each, 'undone', now))),

@@ -31,6 +31,8 @@ export type Pulse = {
   isSteady(): boolean;
   /** What is known of lost writes. @throws {StoreUnavailable} */
   readRestored(): Promise<Restored>;
+  /** A worker starts: notes since when nobody wrote, if Redis was restarted meanwhile. @throws {StoreUnavailable} */
+  noteStart(): Promise<void>;
   /** Notes that nothing from before this moment is to be trusted. @throws {StoreUnavailable} */
   noteLost(at: number): Promise<void>;
 };
@@ -48,32 +50,35 @@ export function feelPulse(
   const lostKey = `${prefix}:lost`;
   const gapsKey = `${prefix}:gaps`;
   let remembered = 0;
-  let isFirst = true;
   let trouble: string | undefined;
   let steadyAt = Infinity;
 
+  const ask = async (startedMs = -1) => {
+    const askedAt = clock.monotonic();
+    const args = [clock.shiftMs(), process, remembered, startedMs].map(String);
+    const [now, lost] = await redis.pulse(3, `${prefix}:pulse`, lostKey, gapsKey, ...args);
+    clock.learn(Number(now), askedAt);
+    if (lost === 1) log.error({ event: 'store.lost_writes' });
+  };
   const feel = async () => {
     if (redis.status !== 'ready') return;
-    const askedAt = clock.monotonic();
-    const args = [clock.shiftMs(), process, remembered, isFirst ? 'first' : ''].map(String);
     try {
-      const [now, lost] = await redis.pulse(3, `${prefix}:pulse`, lostKey, gapsKey, ...args);
-      clock.learn(Number(now), askedAt);
-      isFirst = false;
+      await ask();
       trouble = undefined;
-      if (lost === 1) log.error({ event: 'store.lost_writes' });
     } catch (error) {
       trouble = wordOf(error) ?? trouble;
     }
   };
+  /** 0 when this user may not ask. */
+  const uptimeMs = () =>
+    redis.info('server').then(
+      (info) => 1000 * Number(/uptime_in_seconds:(\d+)/.exec(info)?.[1] ?? 0),
+      () => 0,
+    );
   const connected = async () => {
     trouble = undefined;
     await feel();
-    const uptime = await redis.info('server').then(
-      (info) => Number(/uptime_in_seconds:(\d+)/.exec(info)?.[1] ?? 0),
-      () => 0,
-    );
-    steadyAt = clock.monotonic() + Math.max(0, SETTLED_MS - uptime * 1000);
+    steadyAt = clock.monotonic() + Math.max(0, SETTLED_MS - (await uptimeMs()));
   };
   const timer = setInterval(() => void feel(), EVERY_MS).unref();
   redis.on('ready', () => void connected());
@@ -107,6 +112,7 @@ export function feelPulse(
         }),
       };
     },
+    noteStart: async () => answered(ask(await uptimeMs())),
     async noteLost(at) {
       await answered(redis.set(lostKey, String(at)));
     },

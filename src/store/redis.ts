@@ -65,7 +65,7 @@ function connect(redisUrl: string, options: Options): RedisClient {
         const url = new URL(`redis://${host}`);
         return { host: url.hostname, port: Number(url.port || 26_379) };
       }),
-      ...(username ? { username } : {}),
+      ...(username ? { username: decodeURIComponent(username) } : {}),
       ...(password ? { password: decodeURIComponent(password) } : {}),
       ...(scheme === 'rediss' ? { tls: {} } : {}),
     });
@@ -79,7 +79,7 @@ function connect(redisUrl: string, options: Options): RedisClient {
     clusterRetryStrategy: options.retryStrategy!,
     redisOptions: {
       ...options,
-      ...(username ? { username } : {}),
+      ...(username ? { username: decodeURIComponent(username) } : {}),
       ...(password ? { password: decodeURIComponent(password) } : {}),
       ...(protocol === 'rediss:' ? { tls: {} } : {}),
     },
