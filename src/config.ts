@@ -4,7 +4,6 @@
  * The only reader of `process.env`.
  */
 import { readFileSync } from 'node:fs';
-import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
 import {
   androidApps,
@@ -16,6 +15,7 @@ import {
   iosApps,
   isLoopback,
   limit,
+  privateKey,
   proxies,
   redisUrl,
   sealingKeys,
@@ -91,6 +91,8 @@ const api = z.object({
   AUTH_TIME_CLAIM: z.string().min(1).default('https://readdress/auth_time'),
   AMR_CLAIM: z.string().min(1).default('https://readdress/amr'),
   PASSWORDLESS: z.enum(['refuse', 'allow'], 'write refuse or allow').default('refuse'),
+  DOCS: z.enum(['on', 'off'], 'write on or off').optional(),
+  NODE_ENV: z.string().optional(),
   DPOP: z.enum(['off', 'allowed', 'required'], 'write off, allowed or required').default('off'),
   CONFIRM_BY: z.enum(['link', 'session'], 'write link or session').default('link'),
   CORS_ORIGINS: urls.prefault(''),
@@ -111,21 +113,7 @@ const api = z.object({
 const workers = z.object({
   AUTH0_CLIENT_ID: z.string().min(1),
   AUTH0_CLIENT_SECRET: z.string().min(1).optional(),
-  AUTH0_PRIVATE_KEY: z
-    .string()
-    .transform((text, ctx) => {
-      try {
-        return createPrivateKey(text.replaceAll('\\n', '\n'));
-      } catch {
-        ctx.addIssue({
-          code: 'custom',
-          message: 'write a PEM private key (RSA, 2048 bits or more)',
-        });
-        return z.NEVER;
-      }
-    })
-    .refine((key) => key.asymmetricKeyType === 'rsa', 'write an RSA key')
-    .optional(),
+  AUTH0_PRIVATE_KEY: privateKey.optional(),
   AUTH0_MANAGEMENT_AUDIENCE: z.string().min(1).optional(),
   AUTH0_RATE: z
     .string()
@@ -203,6 +191,9 @@ const sharedConfig = (s: Shared) => {
   } as const;
 };
 
+const isProduction = (s: Api): boolean =>
+  s.NODE_ENV === 'production' || !isLoopback(s.PUBLIC_URL.hostname);
+
 const apiConfig = (s: Api) =>
   ({
     ...sharedConfig(s),
@@ -221,6 +212,8 @@ const apiConfig = (s: Api) =>
     passwordless: s.PASSWORDLESS,
     /** Tokens bound to a key of the app (RFC 9449): not taken, taken too, or the only ones. */
     dpop: s.DPOP,
+    /** Swagger UI at /docs: in production only where somebody asked for it. */
+    docs: s.DOCS === 'on' || (s.DOCS === undefined && !isProduction(s)),
     /** Addresses under .test and the like can only exist where everything is on one machine. */
     allowReservedDomains: isLoopback(s.PUBLIC_URL.hostname),
     /** Where the owner has to be signed in to confirm; undefined where the link alone is enough. */

@@ -2,6 +2,7 @@
  * The grammar of settings: how a duration, a limit, a URL or a list is written, and what is said of
  * one that is not. Values never appear in the words, since some of them are secrets.
  */
+import { createPrivateKey } from 'node:crypto';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseCrash } from './crash-points.ts';
@@ -185,3 +186,19 @@ function isNetwork(text: string): boolean {
     isIP(address) !== 0 && rest.length === 0 && /^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= most
   );
 }
+
+/** PEM, where `\\n` may stand for a line end, as in an environment variable. */
+export const privateKey = z
+  .string()
+  .transform((text, ctx) => {
+    try {
+      return createPrivateKey(text.replaceAll('\\n', '\n'));
+    } catch {
+      ctx.addIssue({
+        code: 'custom',
+        message: 'write a PEM private key (RSA, 2048 bits or more)',
+      });
+      return z.NEVER;
+    }
+  })
+  .refine((key) => key.asymmetricKeyType === 'rsa', 'write an RSA key');

@@ -69,6 +69,25 @@ test('each call says who may make it, what it takes, and which answers it gives'
   expect(JSON.stringify(problem)).toContain('"code"');
 });
 
+test('the docs page is off in production unless DOCS=on, and the description stays', async () => {
+  const accept = { headers: { accept: 'text/html' } };
+  const cases: [Record<string, string>, number][] = [
+    [{}, 200],
+    [{ DOCS: 'off' }, 404],
+    [{ NODE_ENV: 'production' }, 404],
+    [{ PUBLIC_URL: 'https://account.example.com' }, 404],
+    [{ PUBLIC_URL: 'https://account.example.com', NODE_ENV: 'production', DOCS: 'on' }, 200],
+  ];
+  for (const [env, status] of cases) {
+    const world = await startWorld({ workers: false, env });
+    expect((await send(world.api, '/docs', accept)).status, JSON.stringify(env)).toBe(status);
+    expect((await send(world.api, '/docs/static/swagger-ui.css')).status).toBe(status);
+    expect((await send(world.api, '/openapi.json')).status).toBe(200);
+    const home = await send(world.api, '/', accept);
+    expect(home.text.includes('href="/docs"')).toBe(status === 200);
+  }
+});
+
 test('docs are readable from this server alone', async () => {
   const world = await startWorld({ workers: false });
   const page = await send(world.api, '/docs', { headers: { accept: 'text/html' } });

@@ -122,7 +122,8 @@ export function renderErrorPage(input: { error: PageError; locale: Locale; brand
 const NOTHING_ELSE = { email: null, emailLabel: null, links: [] };
 
 /** `/`: says what this host is to whoever typed its name. */
-export function renderHomePage({ locale, brand }: { locale: Locale; brand: Brand }): string {
+export function renderHomePage(input: { locale: Locale; brand: Brand; docs: boolean }): string {
+  const { locale, brand, docs } = input;
   const say: Say = (key) => message(locale, key, { brand: brand.name });
   return render(
     'notice',
@@ -130,7 +131,7 @@ export function renderHomePage({ locale, brand }: { locale: Locale; brand: Brand
     {
       ...NOTHING_ELSE,
       texts: [say('page.home.text'), say('page.home.safety')],
-      links: [{ href: '/docs', label: say('page.home.docs') }],
+      links: docs ? [{ href: '/docs', label: say('page.home.docs') }] : [],
     },
   );
 }

@@ -123,7 +123,7 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
   );
 
   app.get('/', { ...looked, schema: hidden }, (req, reply) =>
-    html(reply, 200, renderHomePage({ locale: localeOf(req), brand })),
+    html(reply, 200, renderHomePage({ locale: localeOf(req), brand, docs: config.docs })),
   );
 
   const rows = Object.entries(PROBLEMS).map(([code, row]) => ({ code, ...row }));

@@ -186,6 +186,15 @@ describeInBrowser('what stays private', ({ open }) => {
     }
   });
 
+  test('the docs work under a policy of their own, which allows nothing written into the page', async () => {
+    const stage = await startStage();
+    const page = await (await open({ tolerates: /inline style/ })).newPage();
+    await page.goto(`${stage.front.url}/docs`);
+    await page.locator('.opblock').first().waitFor();
+    await page.locator('.opblock').first().click();
+    expect(await page.locator('.opblock').count()).toBeGreaterThan(5);
+  });
+
   test('the pages that nobody mailed say what they are', async () => {
     const stage = await startStage();
     const page = await (await open({ tolerates: /status of 404/ })).newPage();

@@ -77,7 +77,7 @@ function everyPage(locale: Locale, text = 'x'): [string, string][] {
       error,
       renderErrorPage({ error, locale, brand: branded }),
     ]),
-    ['home', renderHomePage({ locale, brand: branded })],
+    ['home', renderHomePage({ locale, brand: branded, docs: true })],
     [
       'problems',
       renderProblemsPage(
