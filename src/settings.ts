@@ -5,6 +5,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { LOCALES, type Languages, type Locale } from './locales/messages.ts';
 import { parseCrash } from './crash-points.ts';
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\]|::1)$/;
@@ -202,3 +203,27 @@ export const privateKey = z
     }
   })
   .refine((key) => key.asymmetricKeyType === 'rsa', 'write an RSA key');
+
+const locale = z.enum(LOCALES, `write one of ${LOCALES.join(', ')}`);
+const locales = list.transform((items, ctx): Locale[] => {
+  const known = LOCALES.filter((each) => items.includes(each));
+  if (known.length > 0 && known.length === new Set(items).size) return known;
+  ctx.addIssue({ code: 'custom', message: `write some of ${LOCALES.join(', ')}` });
+  return z.NEVER;
+});
+
+/** English, where it is spoken, answers to all languages that are not, unless another one is to. */
+export function languagesOf(spoken: readonly Locale[] = LOCALES, wanted?: Locale): Languages {
+  const fallback = wanted ?? spoken.find((each) => each === 'en') ?? spoken[0]!;
+  return { spoken: spoken.includes(fallback) ? spoken : [...spoken, fallback], fallback };
+}
+
+/** How many mails there may be, and in which languages. */
+export const mails = {
+  LIMIT_ADDRESS: limit.prefault('3/24h'),
+  LIMIT_ADDRESS_FIRST: limit.prefault('10/24h'),
+  LIMIT_USER_MAILS: limit.prefault('30/24h'),
+  FOLD_ADDRESSES: z.enum(['on', 'off'], 'write on or off').default('on'),
+  LOCALES: locales.optional(),
+  DEFAULT_LOCALE: locale.optional(),
+};

@@ -19,7 +19,7 @@ import {
   type Template,
 } from '../src/domain/mails.ts';
 import { confirmationCode, linkToken, linkUrl } from '../src/links.ts';
-import { matchLocale } from '../src/locales/messages.ts';
+import { localeAmong, type Locale } from '../src/locales/messages.ts';
 import type { Ending, MailFacts } from '../src/mail/content.ts';
 import { renderMail } from '../src/mail/render.ts';
 import type { Rule } from '../src/store/changes.ts';
@@ -134,8 +134,8 @@ function compose(
   name: string,
   to: string,
 ): OutgoingMail {
-  const locale = matchLocale(change.locale);
   const { to: side, links } = MAILS[template];
+  const { locale, also } = languagesOf(config, change, template);
   const current = change.account?.email;
   const reason = change.reason ?? change.undo?.refused;
   const byPurpose = (make: (purpose: Purpose) => string) =>
@@ -166,8 +166,24 @@ function compose(
     id: `${change.id}.${name}`,
     ...(earlier === undefined ? {} : { answers: `${change.id}.${earlier}` }),
     locale,
-    ...renderMail(template, locale, facts),
+    ...renderMail(template, locale, facts, also),
   };
+}
+
+/**
+ * A mailbox reads its own language: the new one that of the request, the current one that of the account.
+ * Nobody who holds a session chooses the language of the alarm; a warning says it in both.
+ */
+function languagesOf(
+  { languages }: WorkerConfig,
+  change: EmailChange,
+  template: Template,
+): { locale: Locale; also?: Locale } {
+  const requested = localeAmong(languages, change.locale);
+  if (MAILS[template].to === 'new') return { locale: requested };
+  const locale = localeAmong(languages, change.account?.language);
+  const warns = template === 'notice' || template === 'approve';
+  return warns && requested !== locale ? { locale, also: requested } : { locale };
 }
 
 const passwordOf = ({ password }: EmailChange): Pick<MailFacts, 'password'> =>

@@ -11,6 +11,8 @@ export type Account = {
   /** The deployment lets an unverified mailbox speak for its account (UNVERIFIED_MAILBOX=trusted). */
   trusted?: true;
   name?: string;
+  /** What the account itself says of its language, as it says it; nobody's request decides that. */
+  language?: string;
   /** The database identity whose address changes, and the connection that holds it. */
   connection: string;
   identity: string;
@@ -30,6 +32,7 @@ export type DirectoryUser = {
   email?: string;
   emailVerified: boolean;
   name?: string;
+  language?: string;
   blocked: boolean;
   passwordResetAt: number;
   /** How far the tenant's clock is ahead of ours (ms), as far as its answer showed. */

@@ -61,6 +61,7 @@ function takeSnapshot(
   return {
     ...(user.email === undefined ? {} : { email: user.email }),
     ...(user.name === undefined ? {} : { name: user.name }),
+    ...(user.language === undefined ? {} : { language: user.language }),
     emailVerified: user.emailVerified,
     connection: user.identity.connection,
     identity: user.identity.id,

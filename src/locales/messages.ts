@@ -30,7 +30,17 @@ const MAX_CHARS = 256;
  * `de_DE.UTF-8@euro`), or for an Accept-Language header value (`de-CH, de;q=0.9, en;q=0.8`; RFC 9110,
  * section 12.5.4). Of several texts the first counts first. Nonsense is English.
  */
-export function matchLocale(...requested: (string | undefined)[]): Locale {
+export const matchLocale = (...requested: (string | undefined)[]): Locale =>
+  localeAmong({ spoken: LOCALES, fallback: 'en' }, ...requested);
+
+/** The languages of a deployment, and which of them answers to all others. */
+export type Languages = { spoken: readonly Locale[]; fallback: Locale };
+
+/** The same, among those that this deployment speaks. */
+export function localeAmong(
+  { spoken, fallback }: Languages,
+  ...requested: (string | undefined)[]
+): Locale {
   const tags = requested
     .flatMap((text = '') => text.slice(0, MAX_CHARS).split(',', MAX_TAGS).map(readRange))
     .filter(({ tag, weight }) => weight > 0 && /^[a-z]{2,3}(-[a-z0-9]{1,8}){0,4}$/i.test(tag))
@@ -38,10 +48,10 @@ export function matchLocale(...requested: (string | undefined)[]): Locale {
     .filter(({ tag }) => isWellFormed(tag));
   const best = match(
     tags.map(({ tag }) => tag),
-    LOCALES,
-    'en',
+    spoken,
+    fallback,
   );
-  return LOCALES.find((locale) => locale === best) ?? 'en';
+  return spoken.find((locale) => locale === best) ?? fallback;
 }
 
 /** No regular expression: `\s*;` is quadratic over a long run of spaces. */

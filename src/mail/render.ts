@@ -49,11 +49,15 @@ toText.registerFilter('labelled', (label: string, locale: Locale) =>
 const htmlLayout = toHtml.parse(read('layout.html.liquid'));
 const textLayout = toText.parse(read('layout.text.liquid'));
 
-/** Renders one mail. Pure: the same facts give the same bytes. */
-export function renderMail(template: Template, locale: Locale, facts: MailFacts): Mail {
-  const say: Say = (key) => message(locale, key, { brand: facts.brand.name });
-  const subject = say(CONTENT[template].subject);
-  const parts = CONTENT[template].blocks.flatMap((block) => partsOf(block, locale, facts, say));
+/** Renders one mail. Pure: the same facts give the same bytes. `also`: a second language, below. */
+export function renderMail(
+  template: Template,
+  locale: Locale,
+  facts: MailFacts,
+  also?: Locale,
+): Mail {
+  const first = sectionOf(template, locale, facts);
+  const { subject, parts, say } = first;
   const scope = {
     locale,
     dir: direction(locale),
@@ -61,22 +65,31 @@ export function renderMail(template: Template, locale: Locale, facts: MailFacts)
     supportUrl: facts.brand.supportUrl ?? null,
     colors: colorsOf(facts.brand),
     subject,
-    parts,
+    sections: [first, ...(also === undefined ? [] : [sectionOf(template, also, facts)])],
     // What a list of mails shows beside the subject.
     preview: parts.find((part) => part.kind === 'text')?.text ?? '',
     // One button stands out: the first.
     primary: parts.find((part) => part.kind === 'action') ?? null,
-    words: {
-      url: say('mail.url'),
-      code: say('mail.code'),
-      help: say('mail.help'),
-      footer: say('mail.footer'),
-    },
+    words: { help: say('mail.help'), footer: say('mail.footer') },
   };
   return {
     subject,
     text: `${String(toText.renderSync(textLayout, scope)).trim()}\n`,
     html: String(toHtml.renderSync(htmlLayout, scope)),
+  };
+}
+
+/** All that is said in one language. */
+function sectionOf(template: Template, locale: Locale, facts: MailFacts) {
+  const say: Say = (key) => message(locale, key, { brand: facts.brand.name });
+  const { subject, blocks } = CONTENT[template];
+  return {
+    locale,
+    dir: direction(locale),
+    subject: say(subject),
+    parts: blocks.flatMap((block) => partsOf(block, locale, facts, say)),
+    words: { url: say('mail.url'), code: say('mail.code') },
+    say,
   };
 }
 

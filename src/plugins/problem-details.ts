@@ -7,7 +7,7 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import type { Deps } from '../deps.ts';
 import { mendLink } from '../links.ts';
 import { describeError } from '../log.ts';
-import { matchLocale } from '../locales/messages.ts';
+import { localeAmong } from '../locales/messages.ts';
 import { PAGE_CSP } from '../pages/assets.ts';
 import { renderErrorPage, type PageError } from '../pages/render.ts';
 import { expose, problemBody, Problem, PROBLEMS, type ProblemCode, type Why } from '../problems.ts';
@@ -59,7 +59,7 @@ function sendProblem(reply: FastifyReply, problem: Problem, deps: Deps): Fastify
     .status(PROBLEMS[problem.code].status)
     .headers({ 'cache-control': 'no-store', ...problem.extras.headers });
   if (isPageVisit(reply.request)) {
-    const locale = matchLocale(reply.request.headers['accept-language']);
+    const locale = localeAmong(config.languages, reply.request.headers['accept-language']);
     const error = PAGE_ERRORS[problem.code] ?? 'unexpected';
     const page = renderErrorPage({ error, locale, brand: config.brand });
     return reply

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { ApiConfig } from '../config.ts';
 import { parseEmail } from '../domain/email-address.ts';
 import { explainEmail } from '../domain/email-fault.ts';
-import { matchLocale, type Locale } from '../locales/messages.ts';
+import { localeAmong, type Locale } from '../locales/messages.ts';
 import { Problem, PROBLEMS } from '../problems.ts';
 
 /** Platforms write languages and zones in their own ways: whatever is no such hint is no hint. */
@@ -44,7 +44,7 @@ export function readAsked(
   const timeZone = readZone(body.timeZone);
   return {
     email,
-    locale: matchLocale(locale, headers['accept-language']),
+    locale: localeAmong(config.languages, locale, headers['accept-language']),
     ...(timeZone === undefined ? {} : { timeZone }),
     ...(returnTo === undefined ? {} : { returnTo }),
   };

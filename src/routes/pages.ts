@@ -11,7 +11,7 @@ import { formOfPaste, tokenFromPaste } from '../client/paste.js';
 import { maskEmail } from '../domain/email-address.ts';
 import { PURPOSES, type Purpose } from '../domain/email-change.ts';
 import { mendLink } from '../links.ts';
-import { matchLocale, type Locale } from '../locales/messages.ts';
+import { localeAmong, type Locale } from '../locales/messages.ts';
 import { ASSETS, PAGE_CSP, renderBrandCss } from '../pages/assets.ts';
 import { outcomeOf, type Outcome } from '../pages/outcome.ts';
 import {
@@ -37,6 +37,8 @@ type LinkPageExtras = { token?: string; problem?: LinkProblem } | '' | undefined
 export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
   const { config, limits, now } = deps;
   const { brand } = config;
+  const localeOf = (req: FastifyRequest): Locale =>
+    localeAmong(config.languages, req.headers['accept-language']);
   const html = pageSender(config.publicUrl.startsWith('https:'));
   const untilSettled = createSettling(app, deps);
   const linkPage = (req: FastifyRequest, purpose: Purpose, more?: LinkPageExtras) =>
@@ -167,8 +169,6 @@ const pageSender = (secure: boolean) => {
       .type('text/html; charset=utf-8')
       .send(page);
 };
-
-const localeOf = (req: FastifyRequest): Locale => matchLocale(req.headers['accept-language']);
 
 /**
  * The form carries its own secret and no cookie, so forging it gains nothing; a form posted from

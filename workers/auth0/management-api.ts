@@ -13,6 +13,7 @@ import { sharesOf } from '../lease.ts';
 import { fetchWhole } from './fetch-whole.ts';
 import { createManagementTokens, type ManagementToken } from './management-token.ts';
 import { createTenantBudget } from './tenant-budget.ts';
+import { isUser, toDirectoryUser } from './directory-user.ts';
 import { createTenantWatch } from './tenant-watch.ts';
 
 /** How long a call may wait for its turn, and the lease under which alone it may be sent. */
@@ -52,7 +53,7 @@ export type ManagementApi = {
 /** A GET that is answered so is answered so for ever. */
 const FOR_GOOD = [400, 405, 410, 422];
 const FIELDS =
-  'user_id,email,email_verified,name,blocked,identities,last_password_reset,updated_at,last_login';
+  'user_id,email,email_verified,name,blocked,identities,last_password_reset,updated_at,last_login,locale,app_metadata,user_metadata';
 
 export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
   const { config } = deps;
@@ -174,43 +175,6 @@ export function createManagementApi(deps: Deps<WorkerConfig>): ManagementApi {
 
 class SentTooLate extends Error {
   override name = 'SentTooLate';
-}
-
-const isUser = (user: unknown, sub: string): user is Record<string, unknown> =>
-  typeof user === 'object' && user !== null && 'user_id' in user && user.user_id === sub;
-
-/** Auth0's user, trimmed and checked: its answers are input like any other. */
-function toDirectoryUser(user: unknown, sub: string): DirectoryUser {
-  if (!isUser(user, sub)) throw new TenantFault('away', { status: 200 });
-  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
-  const email = text(user['email']) || undefined;
-  const name = text(user['name']);
-  const identity = identityOf(user['identities'], sub);
-  return {
-    ...(email === undefined ? {} : { email }),
-    ...(name === undefined ? {} : { name }),
-    emailVerified: user['email_verified'] === true,
-    blocked: user['blocked'] === true,
-    passwordResetAt: Date.parse(text(user['last_password_reset']) ?? '') || 0,
-    updatedAt: Date.parse(text(user['updated_at']) ?? '') || 0,
-    lastLoginAt: Date.parse(text(user['last_login']) ?? '') || 0,
-    ...(identity === undefined ? {} : { identity }),
-  };
-}
-
-/**
- * The identity whose address the root address is: the primary one, of the kind that the id names. The root
- * address of a social or enterprise login belongs to its provider. Who has no password asks only where
- * the door lets them (PASSWORDLESS).
- */
-function identityOf(identities: unknown, sub: string): DirectoryUser['identity'] {
-  const all = Array.isArray(identities) ? (identities as unknown[]) : [];
-  if (!all.every((identity) => typeof identity === 'object' && identity !== null))
-    throw new TenantFault('away', { status: 200 });
-  const [primary] = all as Record<string, unknown>[];
-  const provider = sub.startsWith('email|') ? 'email' : 'auth0';
-  if (primary?.['provider'] !== provider || primary['isSocial'] === true) return undefined;
-  return { id: String(primary['user_id']), connection: String(primary['connection']) };
 }
 
 /** Sorts what the SDK throws by what to do about it. */
