@@ -17,4 +17,6 @@ COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 USER node
 EXPOSE 3000 9464
+# Whichever of the two doors is open here has to be ready. Runs read-only: nothing is written but /tmp.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["node", "-e", "Promise.allSettled([process.env.PORT || 3000, process.env.WORKER_PORT || 9464].map((port) => fetch(`http://127.0.0.1:${port}/readyz`))).then((all) => { const open = all.flatMap(({ value }) => value ?? []); process.exit(open.length > 0 && open.every(({ ok }) => ok) ? 0 : 1); })"]
 CMD ["node", "dist/start.js"]
