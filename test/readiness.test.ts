@@ -17,7 +17,7 @@ async function startServer() {
 const urlOf = ({ port }: { port: number }, user: string, password: string) =>
   `redis://${encodeURIComponent(user)}:${encodeURIComponent(password)}@127.0.0.1:${port}`;
 
-async function untilReason(world: World, reason: string | undefined): Promise<void> {
+async function reasonIs(world: World, reason: string | undefined): Promise<boolean> {
   for (const url of [world.api, world.workers!.url])
     await eventually(
       async () => {
@@ -27,35 +27,36 @@ async function untilReason(world: World, reason: string | undefined): Promise<vo
       },
       `${url}: ${reason ?? 'ready'}`,
     );
+  return true;
 }
 
 test('a wrong password is named, and all is well once Redis takes it', async () => {
   const { server, admin } = await startServer();
   await admin.acl('SETUSER', 'u@ser:1', 'on', '>right', '~*', '&*', '+@all');
   const world = await startWorld({ env: { REDIS_URL: urlOf(server, 'u@ser:1', 'wr/ong') } });
-  await untilReason(world, 'redis: WRONGPASS');
+  expect(await reasonIs(world, 'redis: WRONGPASS')).toBe(true);
   await admin.acl('SETUSER', 'u@ser:1', '>wr/ong');
-  await untilReason(world, undefined);
+  expect(await reasonIs(world, undefined)).toBe(true);
 });
 
 test('a user who may not run INFO is told so in the log and as the reason', async () => {
   const { server, admin } = await startServer();
   await admin.acl('SETUSER', 'blind', 'on', '>pass', '~*', '&*', '+@all', '-info');
   const world = await startWorld({ env: { REDIS_URL: urlOf(server, 'blind', 'pass') } });
-  await untilReason(world, 'redis: NOPERM');
+  expect(await reasonIs(world, 'redis: NOPERM')).toBe(true);
   const told = world.logs.filter(({ event }) => event === 'redis.unchecked');
   expect(told).toHaveLength(2);
   expect(told[0]).toMatchObject({ level: 'error', said: 'NOPERM', needs: ['INFO', 'SCAN'] });
   await admin.acl('SETUSER', 'blind', '+info');
-  await untilReason(world, undefined);
+  expect(await reasonIs(world, undefined)).toBe(true);
 });
 
 test('a Redis that takes no more writes makes nobody ready', async () => {
   const { server, admin } = await startServer();
   const world = await startWorld({ env: { REDIS_URL: server.url } });
-  await untilReason(world, undefined);
+  expect(await reasonIs(world, undefined)).toBe(true);
   await admin.config('SET', 'maxmemory', '1');
-  await untilReason(world, 'redis: OOM');
+  expect(await reasonIs(world, 'redis: OOM')).toBe(true);
   await admin.config('SET', 'maxmemory', '0');
-  await untilReason(world, undefined);
+  expect(await reasonIs(world, undefined)).toBe(true);
 });

@@ -168,6 +168,15 @@ const bad: [string, History, RegExp][] = [
     { ...good(), mails: [...good().mails, { ...good().mails[0]!, links: '#y' }] },
     /not the same/,
   ],
+  [
+    'a withdrawn change that was written after an older file was put back',
+    {
+      ...good(),
+      restored: { from: 20, at: 34 },
+      told: [...good().told, call('withdraw', 31, { said: 'canceled' })],
+    },
+    /^I10/,
+  ],
   ['two tokens in one lifetime', { ...good(), tokens: 2 }, /^I6/],
   ['an address in a log line', withEnd({ leaks: ['{"to":"new@new.example"}'] }), /^I7/],
   ['a task that is left', withEnd({ due: ['a:commit'] }), /^I8/],

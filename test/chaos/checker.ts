@@ -15,6 +15,7 @@ export function check(history: History, leeway: Leeway): string[] {
     ...checkAccounts(history),
     ...checkMails(history, leeway),
     ...checkTokens(history, leeway),
+    ...checkRestored(history),
     ...history.end.leaks.map((leak) => `I7 a secret leaked: ${leak.slice(0, 300)}`),
     ...history.end.due.map((task) => `I8 still due: ${task}`),
     ...history.end.leases.map((lease) => `I8 still leased: ${lease}`),
@@ -50,8 +51,12 @@ const LATER: Record<string, readonly string[]> = {
 const acknowledged = ({ status }: Told): boolean => status >= 200 && status < 300;
 
 /** I1, first half: nothing that was acknowledged is forgotten or taken back. */
-function checkAcknowledged({ told }: History, records: Records): string[] {
-  return told.filter(acknowledged).flatMap((each) => {
+function checkAcknowledged({ told, restored }: History, records: Records): string[] {
+  // What was told after the state that was put back may be forgotten, but not undone: checkRestored.
+  const kept = told.filter(
+    ({ at, until }) => !restored || until < restored.from || at > restored.at,
+  );
+  return kept.filter(acknowledged).flatMap((each) => {
     const { op, change, said } = each;
     if (change === undefined) return [];
     const record = records.get(change);
@@ -69,7 +74,7 @@ function checkAcknowledged({ told }: History, records: Records): string[] {
 }
 
 /** I1, second half: every change has come to an end that somebody wanted, and its people were told. */
-function checkEnded({ told }: History, records: Records): string[] {
+function checkEnded({ told, restored }: History, records: Records): string[] {
   const tried = (change: string, ...ops: Told['op'][]) =>
     told.some((each) => each.change === change && ops.includes(each.op));
   return [...records.values()].flatMap((record) => {
@@ -79,7 +84,13 @@ function checkEnded({ told }: History, records: Records): string[] {
     if (record.writing && status !== 'committed') return says(`is ${status} with a PATCH in doubt`);
     if (record.undo?.requestedAt !== undefined && status === 'committed' && !record.undo.refused)
       return says('is stuck: its undo is under way');
-    if (status === 'canceled' && record.canceledBy !== 'undo' && !tried(id, 'withdraw', 'cancel'))
+    const letGo = restored !== undefined && record.canceledBy === 'operator';
+    if (
+      status === 'canceled' &&
+      record.canceledBy !== 'undo' &&
+      !letGo &&
+      !tried(id, 'withdraw', 'cancel')
+    )
       return says('is canceled and nobody asked for it');
     if (status === 'expired' && record.agreed.new !== undefined && record.requires.length === 1)
       return says('was clicked and expired');
@@ -101,7 +112,9 @@ const toldBy = ({ agreed }: EmailChange): string =>
   agreed.current === undefined ? 'changed' : 'approved';
 
 /** I2 and I4: each effective PATCH has its own confirmed change, or its own undo; no change has two. */
-function checkPatches({ patches, told }: History, records: Records): string[] {
+function checkPatches({ patches: every, told, restored }: History, records: Records): string[] {
+  // Of what happened after the state that was put back there is no record any more.
+  const patches = every.filter(({ at }) => !restored || at < restored.from || at > restored.at);
   const all = [...records.values()];
   const key = (sub: string, email: string | undefined) => `${sub} ${email?.toLowerCase()}`;
   const tally = (keys: string[]) => {
@@ -174,6 +187,22 @@ function checkMails({ mails }: History, leeway: Leeway): string[] {
       ? [`I5 ${extra} repeated mails, at most ${leeway.mails} were in doubt`]
       : []),
   ];
+}
+
+/** I10: what somebody was told is ended is not written after an older state was put back. */
+function checkRestored({ told, patches, restored, end }: History): string[] {
+  if (!restored) return [];
+  return told
+    .filter((each) => acknowledged(each) && ['withdraw', 'cancel', 'undo'].includes(each.op))
+    .filter(({ until }) => until < restored.at)
+    .flatMap(({ op, change }) => {
+      const record = end.records.find(({ id }) => id === change);
+      const again = patches.some(
+        ({ at, sub, email }) =>
+          at > restored.at && sub === record?.sub && email.toLowerCase() === record.email,
+      );
+      return again ? [`I10 ${op} of ${change} was acknowledged, and it was written after all`] : [];
+    });
 }
 
 /** I6: one token per lifetime. */

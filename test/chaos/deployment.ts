@@ -22,6 +22,8 @@ export type Member = {
   signal(signal: NodeJS.Signals): boolean;
   /** Crash points of its next lives (CRASH_AT), until they are taken back. */
   crashAt: string;
+  /** More settings of its next lives. */
+  env: Record<string, string>;
   /** Whether it is started again when it dies; default true. */
   revive: boolean;
   /** Resolves with what ended the present life. */
@@ -100,6 +102,7 @@ export function startFleet(options: FleetOptions): Fleet {
         METRICS_PORT: String(operatorsPort),
         WORKER_PORT: String(operatorsPort),
         ...(member.crashAt === '' ? {} : { CRASH_AT: member.crashAt }),
+        ...member.env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -136,6 +139,7 @@ export function startFleet(options: FleetOptions): Fleet {
       operatorsUrl: '',
       pid: undefined,
       crashAt: '',
+      env: {},
       revive: true,
       signal: () => false,
       ended: () => present,

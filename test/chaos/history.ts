@@ -28,6 +28,8 @@ export type History = {
   mails: readonly Mail[];
   /** Management tokens that the tenant gave out. */
   tokens: number;
+  /** When an older state of Redis was put back, and when that state was of (epoch ms). */
+  restored?: { at: number; from: number };
   end: {
     /** What the tenant says of each user. */
     accounts: ReadonlyMap<string, { email: string; verified: boolean }>;

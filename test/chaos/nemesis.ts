@@ -21,6 +21,13 @@ export type Nemesis = {
 
 const LEASE_MS = 5000;
 
+/** What whoever can write to Redis would like to see done. */
+const FORGED = [
+  ...'invite commit undo verify password keep revoke revoke.undo'.split(' '),
+  ...['done', 'changed', 'undone', 'restored', 'failed', 'stopped'].map((name) => `mail.${name}`),
+  ...'mail.notice.7 mail.confirm.9 mail.approve.9 event.undone event.committed'.split(' '),
+];
+
 export function startNemesis(stage: Stage, chance: Chance, paceMs: number): Nemesis {
   const faults = new Map<string, number>();
   const leeway = { mails: 0, tokens: 0 };
@@ -145,6 +152,15 @@ export function startNemesis(stage: Stage, chance: Chance, paceMs: number): Neme
       const keys = await queueKeys(stage);
       if (keys.length > 0) await redis.del(...keys).catch(unlessRefused);
     },
+    async forged() {
+      note('tasks forged by ZADD');
+      const keys = await redis.keys('readdress:*:change:*');
+      if (keys.length === 0) return;
+      const id = chance.pick(keys).split(':').at(-1)!;
+      const key = keys[0]!.replace(/:change:.*/, ':due');
+      const members = FORGED.flatMap((name) => [Date.now(), `${id}:${name}`]);
+      await redis.zadd(key, ...members).catch(unlessRefused);
+    },
     async time() {
       note('time passed');
       // It does not, for who is not let to write it down.
@@ -174,6 +190,7 @@ export function startNemesis(stage: Stage, chance: Chance, paceMs: number): Neme
             [4, 'smtp'],
             [0.5, 'tokens'],
             [0.5, 'wakeUps'],
+            [1, 'forged'],
             [2, 'time'],
           ])
         ]!();

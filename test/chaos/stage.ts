@@ -4,6 +4,8 @@
  * the proxy.
  */
 import { randomBytes } from 'node:crypto';
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { inject, onTestFinished } from 'vitest';
 import { startInbox, type Inbox } from '../../demo/inbox.ts';
@@ -40,7 +42,9 @@ export type Stage = {
   proxy: FaultProxy;
   redis: Redis;
   /** Ends Redis and brings it back with its files after `awayMs`. */
-  restartRedis(how: 'SIGKILL' | 'SIGTERM', awayMs: number): Promise<void>;
+  restartRedis(how: 'SIGKILL' | 'SIGTERM', awayMs: number, whileAway?: () => void): Promise<void>;
+  /** Copies the append-only file as it is now; the way to put it back while Redis is away. */
+  backUpRedis(): () => void;
   users: readonly VirtualUser[];
   addUser(): VirtualUser;
   told: Told[];
@@ -151,10 +155,11 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     return (await Promise.all(texts)).flatMap((text) => text.split('\n'));
   };
   let restarting = Promise.resolve();
-  const restart = async (how: NodeJS.Signals, awayMs: number) => {
+  const restart = async (how: NodeJS.Signals, awayMs: number, whileAway?: () => void) => {
     process.kill(server.pid, how);
     await eventually(() => !isAlive(server.pid), 'Redis to end', 10_000);
     await new Promise((resolve) => setTimeout(resolve, awayMs));
+    whileAway?.();
     const again = await spawnRedis({ port, dir, appendfsync: 'always' });
     const before = server;
     server = {
@@ -174,10 +179,18 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     fleet,
     proxy,
     redis,
-    restartRedis: (how, awayMs) => {
+    restartRedis: (how, awayMs, whileAway) => {
       // One after the other: what is away can not be ended.
-      restarting = restarting.then(() => restart(how, awayMs));
+      restarting = restarting.then(() => restart(how, awayMs, whileAway));
       return restarting;
+    },
+    backUpRedis() {
+      const [files, backup] = [join(dir, 'appendonlydir'), join(dir, 'backup')];
+      cpSync(files, backup, { recursive: true });
+      return () => {
+        rmSync(files, { recursive: true });
+        cpSync(backup, files, { recursive: true });
+      };
     },
     users,
     addUser() {

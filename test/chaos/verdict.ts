@@ -17,6 +17,7 @@ export type Run = {
   /** How often each kind of fault struck. */
   faults: Readonly<Record<string, number>>;
   leeway?: Leeway;
+  restored?: History['restored'];
 };
 
 const NONE: Leeway = { mails: 0, tokens: 0 };
@@ -24,7 +25,10 @@ const NONE: Leeway = { mails: 0, tokens: 0 };
 export async function expectNoViolation(stage: Stage, run: Run): Promise<History> {
   const { suite, seed = 0, faults, leeway = NONE } = run;
   const quiet = await stage.quiet();
-  const history = await stage.history();
+  const history = {
+    ...(await stage.history()),
+    ...(run.restored ? { restored: run.restored } : {}),
+  };
   const violations = check(history, leeway);
   if (!quiet) violations.push('I8 work was left after two minutes of peace');
   const figures: Figures = {
