@@ -29,7 +29,7 @@ describe('an invitation', () => {
     expect(callsAbout(world, invited.sub)).toEqual(['GET 200']);
     expect(managementCalls(world)[0]?.query).toEqual({
       fields:
-        'user_id,email,email_verified,name,blocked,identities,last_password_reset,updated_at,last_login',
+        'user_id,email,email_verified,name,blocked,identities,last_password_reset,updated_at,last_login,locale,app_metadata,user_metadata',
       include_fields: 'true',
     });
   });
