@@ -79,7 +79,7 @@ test('foreign and corrupt jobs, unknown tasks, unreadable records and records of
   await Promise.all(good.map(([key, stored]) => stage.redis.set(key, stored)));
   await stage.redis.zrem(`${PREFIX}:parked`, ...NO_TASKS);
   await stage.redis.zrem(`${PREFIX}:due`, ...unknown);
-  await stage.redis.del(`${PREFIX}:leases`);
+  await stage.redis.hdel(`${PREFIX}:leases`, ...strange);
   for (const { user, link } of asked) await pressed(stage, user, link);
   await ended(stage, 30_000);
   await expectNoViolation(stage, {
