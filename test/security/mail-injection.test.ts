@@ -96,7 +96,13 @@ describe('the requester', () => {
         'idempotency-key': `"${HTML}"`,
         'x-request-id': 'evil',
       },
-      body: JSON.stringify({ email: NEW, returnTo: 'https://app.example/', locale: 'en' }),
+      // Hints that are none are dropped; the request goes on without them.
+      body: JSON.stringify({
+        email: NEW,
+        returnTo: 'https://app.example/',
+        locale: `en${LINES}`,
+        timeZone: HTML,
+      }),
     });
     expect(answer.status).toBe(202);
     for (const [to, plain] of [
