@@ -231,9 +231,9 @@ describe("the operator's command", () => {
     expect(settings.code).toBe(78);
     for (const name of ['REDIS_URL', 'SEALING_KEYS', 'AUTH0_DOMAIN', 'PUBLIC_URL'])
       expect(settings.stderr).toContain(`${name}: `);
-    // Only what BullMQ keeps of its queues.
+    // Only the canary, and what BullMQ keeps of its queues.
     const keys = await world.redis.keys(`*${world.env['AUTH0_DOMAIN']}*`);
-    expect(keys.filter((key) => !key.endsWith(':meta'))).toEqual([]);
+    expect(keys.filter((key) => !/:(?:meta|canary)$/.test(key))).toEqual([]);
   });
 
   test('says when Redis is away, and when the record can not be read, and takes neither for the other', async () => {
