@@ -7,6 +7,8 @@ COPY tsconfig.json tsconfig.build.json tsconfig.client.json start.ts ./
 COPY scripts scripts
 COPY src src
 COPY workers workers
+COPY cli cli
+COPY client client
 RUN npm run build && npm prune --omit=dev
 
 FROM node:24-slim

@@ -1,9 +1,9 @@
 /** Both doors in one process, for small installations (`npm start`). */
 import { readBothConfigs } from './src/config.ts';
-import { closeOnExit, exitOnBadConfig } from './src/exit.ts';
-import { createMetrics } from './src/metrics.ts';
-import { startApi } from './src/start.ts';
-import { startWorkers } from './workers/start.ts';
+import { closeOnExit, exitOnBadConfig } from './src/process/exit.ts';
+import { createMetrics } from './src/process/metrics.ts';
+import { startApi } from './src/process/start-api.ts';
+import { startWorkers } from './workers/start-workers.ts';
 
 const config = exitOnBadConfig(() => readBothConfigs());
 const metrics = createMetrics({ process: true });

@@ -3,12 +3,12 @@
  * a token as the app would hold it after a login, and the account as an administrator sees it.
  */
 import type { ServerResponse } from 'node:http';
-import type { Inbox } from './inbox.ts';
+import type { Inbox } from '../stand-ins/inbox.ts';
 import { newestLinks } from './desk/links.ts';
 import { findModule } from './desk/modules.ts';
 import { readPage } from './desk/pages.ts';
-import { listenOnLoopback } from './loopback.ts';
-import type { Tenant } from './tenant.ts';
+import { listenOnLoopback } from '../stand-ins/loopback.ts';
+import type { Tenant } from '../stand-ins/tenant.ts';
 
 export interface DeskOptions {
   tenant: Tenant;

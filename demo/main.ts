@@ -5,14 +5,14 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { readBothConfigs } from '../src/config.ts';
-import { closeOnExit } from '../src/exit.ts';
-import { startApi } from '../src/start.ts';
-import { startWorkers } from '../workers/start.ts';
+import { closeOnExit } from '../src/process/exit.ts';
+import { startApi } from '../src/process/start-api.ts';
+import { startWorkers } from '../workers/start-workers.ts';
 import { startDesk } from './desk.ts';
-import { startInbox } from './inbox.ts';
+import { startInbox } from '../stand-ins/inbox.ts';
 import { freePort } from './ports.ts';
 import { startRedis } from './redis.ts';
-import { startTenant } from './tenant.ts';
+import { startTenant } from '../stand-ins/tenant.ts';
 import { printWelcome } from './welcome.ts';
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);

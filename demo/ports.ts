@@ -1,5 +1,5 @@
 /** The port that people expect, or a free one when somebody sits on it. */
-import { listenOnLoopback } from './loopback.ts';
+import { listenOnLoopback } from '../stand-ins/loopback.ts';
 
 export async function freePort(wanted: number): Promise<number> {
   const answerNothing = () => {};

@@ -2,7 +2,7 @@
 import { cp } from 'node:fs/promises';
 
 const out = process.argv[2] ?? 'dist';
-for (const folder of ['src', 'workers'])
+for (const folder of ['src', 'workers', 'client'])
   await cp(folder, `${out}/${folder}`, {
     recursive: true,
     filter: (source) => !source.endsWith('.ts'),

@@ -25,7 +25,7 @@ import {
   url,
   urls,
   webhookSecrets,
-} from './settings.ts';
+} from './config-grammar.ts';
 
 /** The settings do not make a service. `problems` has one line for each fault. */
 export class ConfigError extends Error {

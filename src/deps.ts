@@ -7,13 +7,13 @@ import type { DestinationStream, Logger } from 'pino';
 import { createClock, type Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import { createReached, type Reached } from './crash-points.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
+import { createMetrics, type Metrics } from './process/metrics.ts';
 import { createSealer, type Sealer } from './seal.ts';
 import { checkCanary, WrongSealingKeys } from './store/canary.ts';
 import { createChangeStore, type ChangeStore } from './store/changes.ts';
 import { feelPulse, type Pulse } from './store/pulse.ts';
 import { checkDurability, openRedis, VolatileRedis, type RedisClient } from './store/redis.ts';
-import { createTransitions, type Transitions } from './store/transitions.ts';
+import { createSubscription, type Subscription } from './store/subscription.ts';
 import { openWakeUps, type WakeUps } from './store/wake-ups.ts';
 
 export type Deps<C extends Config = Config> = {
@@ -29,7 +29,7 @@ export type Deps<C extends Config = Config> = {
   sealer: Sealer;
   changes: ChangeStore;
   pulse: Pulse;
-  transitions: Transitions;
+  subscription: Subscription;
   wakeUps: WakeUps;
   reached: Reached;
   metrics: Metrics;
@@ -66,7 +66,7 @@ export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambi
     sealer,
     changes,
     pulse,
-    transitions: createTransitions(
+    subscription: createSubscription(
       () => openRedis(config, 'subscriber', log),
       changes.keys.changed,
     ),
@@ -102,7 +102,7 @@ export async function untilRedisReady(deps: Deps): Promise<void> {
 }
 
 export async function closeDeps(deps: Deps): Promise<void> {
-  await deps.transitions.close();
+  await deps.subscription.close();
   await deps.wakeUps.close();
   deps.redis.disconnect();
 }

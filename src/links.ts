@@ -7,7 +7,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { hasStanding } from './domain/account.ts';
 import { PURPOSES, type EmailChange, type Purpose } from './domain/email-change.ts';
-import { tokenFromPaste } from './client/paste.js';
+import { tokenFromPaste } from '../client/paste.js';
 import type { Config } from './config.ts';
 
 const TOKEN = /^[\w-]{64}$/;

@@ -1,8 +1,8 @@
 /** Entry of the API process. */
 import { readApiConfig } from './config.ts';
-import { closeOnExit, exitOnBadConfig } from './exit.ts';
-import { createMetrics } from './metrics.ts';
-import { startApi } from './start.ts';
+import { closeOnExit, exitOnBadConfig } from './process/exit.ts';
+import { createMetrics } from './process/metrics.ts';
+import { startApi } from './process/start-api.ts';
 
 const config = exitOnBadConfig(() => readApiConfig());
 const api = await startApi(config, { metrics: createMetrics({ process: true }) });

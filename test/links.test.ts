@@ -14,7 +14,7 @@ import {
   linkUrl,
   purposeOf,
 } from '../src/links.ts';
-import { tokenFromPaste } from '../src/client/paste.js';
+import { tokenFromPaste } from '../client/paste.js';
 
 const base64url = (bytes: number) =>
   fc

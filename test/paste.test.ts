@@ -1,7 +1,7 @@
 /** One grammar for what people paste, read alike by form, API, client and page. */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formOfPaste, tokenFromPaste } from '../src/client/paste.js';
+import { formOfPaste, tokenFromPaste } from '../client/paste.js';
 import { NO_TOKENS, REWRITES } from './support/gateways.ts';
 
 const token = fc

@@ -3,7 +3,7 @@
  * over at once. Whatever somebody else put into a queue wakes them too, and does no harm.
  */
 import { UnrecoverableError, Worker } from 'bullmq';
-import { describeError } from '../src/log.ts';
+import { describeError } from '../src/process/log.ts';
 import type { Lane } from '../src/store/lanes.ts';
 import type { RedisClient } from '../src/store/redis.ts';
 import { lanesOf, QUEUES, type WakeUp } from '../src/store/wake-ups.ts';

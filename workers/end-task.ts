@@ -1,6 +1,6 @@
 /** What becomes of a claimed task, in writing: as its processor said, or as nobody foresaw. */
-import { announce } from '../src/announce.ts';
-import { describeError } from '../src/log.ts';
+import { afterWrite } from '../src/after-write.ts';
+import { describeError } from '../src/process/log.ts';
 import type { Cause } from '../src/store/audit.ts';
 import { StaleClaim } from '../src/store/changes.ts';
 import type { DueTask } from '../src/store/outbox.ts';
@@ -94,7 +94,7 @@ async function done(
   // Another change of this user has its turn: look again shortly.
   if (decided?.verdict.kind === 'refused')
     await changes.release({ ...claim, fate: 'later', ms: TURN_MS });
-  else if (decided) announce(deps, decided, due.requestId);
+  else if (decided) afterWrite(deps, decided, due.requestId);
   log.info({ event: 'task.done', ...lineOf(due), outcome: 'done' });
   return { word: 'done' };
 }

@@ -22,7 +22,7 @@ export const invite: Processor = ({ deps, change, reached }) => {
             ? write(close(latest, 'expired', deps.now()))
             : recorded(latest),
       };
-    const user = await deps.tenant.readUser(change.sub, { maxWaitMs: OTHERS_WAIT_MS });
+    const user = await deps.directory.readUser(change.sub, { maxWaitMs: OTHERS_WAIT_MS });
     reached('read');
     const { trustsUnverified } = deps.config;
     if (user?.email !== undefined) {

@@ -2,7 +2,7 @@
  * A lane's hands. A lane that is woken claims as many due tasks as it has hands free, in one call that
  * brings the records along, works on them side by side, and claims on while more is due.
  */
-import { describeError } from '../src/log.ts';
+import { describeError } from '../src/process/log.ts';
 import type { Lane } from '../src/store/lanes.ts';
 import { StoreUnavailable } from '../src/store/redis.ts';
 import { patiently, type Due, type Ending } from './end-task.ts';

@@ -6,7 +6,7 @@
 import { sameAddress } from '../src/domain/account.ts';
 import { recorded } from '../src/domain/email-change.ts';
 import { passwordEnded } from '../src/domain/undo.ts';
-import { TenantFault } from './auth0/faults.ts';
+import { TenantFault } from './directory/auth0/faults.ts';
 import type { Outcome, Processor } from './outcome.ts';
 import { OTHERS_WAIT_MS, withTenant } from './with-tenant.ts';
 
@@ -25,13 +25,13 @@ export const replacePassword: Processor = ({ deps, change, claim }) => {
     if (foreign?.state !== 'pending') return { kind: 'done', rule: recorded };
     const wait = { maxWaitMs: OTHERS_WAIT_MS };
     try {
-      const user = await deps.tenant.readUser(change.sub, wait);
+      const user = await deps.directory.readUser(change.sub, wait);
       if (!user || !sameAddress(user.email, change.account?.email)) return ended('failed');
       // By the owner meanwhile, or by our own attempt whose answer was lost.
       if (user.passwordResetAt > foreign.setAt) return ended('replaced');
       const { connection } = change.account!;
       const password = randomPassword(deps.random);
-      await deps.tenant.writePassword(change.sub, { password, connection }, wait);
+      await deps.directory.writePassword(change.sub, { password, connection }, wait);
       return ended('replaced');
     } catch (error) {
       if (!(error instanceof TenantFault) || error.kind === 'busy') throw error;

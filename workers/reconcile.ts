@@ -3,7 +3,7 @@
  * worker left behind. A plain timer in each worker, so that there is no scheduler to lose. It files due
  * tasks into their lanes and wakes the lanes that have some, so that no backlog hides what is younger.
  */
-import { describeError } from '../src/log.ts';
+import { describeError } from '../src/process/log.ts';
 import type { Lane } from '../src/store/lanes.ts';
 import { unpark } from './unpark.ts';
 import type { WorkerDeps } from './worker-deps.ts';

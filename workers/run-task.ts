@@ -3,7 +3,7 @@
  * reads its record in one call (lane.ts); the write, the end and the wake are in end-task.ts. Whatever
  * happens, the task leaves the `due` set only in the same write that records its outcome.
  */
-import { announce } from '../src/announce.ts';
+import { afterWrite } from '../src/after-write.ts';
 import { StaleClaim, type Decided } from '../src/store/changes.ts';
 import { endFailure, endTask, patiently, type Due, type Ending } from './end-task.ts';
 import type { Outcome } from './outcome.ts';
@@ -43,7 +43,7 @@ async function process(deps: WorkerDeps, due: Due): Promise<Outcome> {
   const held = { claim: { ...claim, fate: 'hold' as const } };
   const announced = (decided: Decided | undefined): Decided => {
     if (!decided) throw new StaleClaim(claim.task);
-    announce(deps, decided, requestId);
+    afterWrite(deps, decided, requestId);
     return decided;
   };
   return processor({

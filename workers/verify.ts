@@ -15,10 +15,10 @@ export const verify: Processor = ({ deps, change }) =>
     const email = change.status === 'undone' ? change.account?.email : change.email;
     const since = change.closedAt ?? deps.now();
     if (deps.now() > since + deps.config.commitDeadlineMs) return DONE;
-    const user = await deps.tenant.readUser(change.sub, { maxWaitMs: OTHERS_WAIT_MS });
+    const user = await deps.directory.readUser(change.sub, { maxWaitMs: OTHERS_WAIT_MS });
     if (!user || user.emailVerified || !sameAddress(user.email, email)) return DONE;
     const { connection } = change.account!;
-    await deps.tenant.verifyEmail(change.sub, connection, { maxWaitMs: OTHERS_WAIT_MS });
+    await deps.directory.verifyEmail(change.sub, connection, { maxWaitMs: OTHERS_WAIT_MS });
     return { kind: 'done', rule: (latest) => write(verified(latest)) };
   });
 

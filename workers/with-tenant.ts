@@ -3,9 +3,9 @@ import { sameAddress, type DirectoryUser } from '../src/domain/account.ts';
 import { inDoubt, mayStillLand, notWritten } from '../src/domain/commit.ts';
 import { recorded, type EmailChange, type Reason } from '../src/domain/email-change.ts';
 import type { Decided } from '../src/store/changes.ts';
-import { TenantFault } from './auth0/faults.ts';
-import type { EmailWrite } from './auth0/management-api.ts';
-import { reasonOf } from './auth0/refusals.ts';
+import { TenantFault } from './directory/auth0/faults.ts';
+import type { EmailWrite } from './directory/directory.ts';
+import { reasonOf } from './directory/auth0/refusals.ts';
 import { backoffMs } from './backoff.ts';
 import { sharesOf } from './lease.ts';
 import type { Done, Outcome, TaskRun } from './outcome.ts';
@@ -50,7 +50,7 @@ export async function withTenant(
  */
 export async function readAccount({ deps, change, claim, reached }: TaskRun) {
   const readAt = deps.now();
-  const user = await deps.tenant.readUser(change.sub, { maxWaitMs: WRITER_WAIT_MS });
+  const user = await deps.directory.readUser(change.sub, { maxWaitMs: WRITER_WAIT_MS });
   reached('read');
   if (!mayStillLand(change, readAt)) return { user };
   const { tenantPatienceMs } = deps.config;
@@ -96,7 +96,7 @@ export async function writeOnce(
     const { connection } = change.account!;
     // Patient, since to give up now would be to have read the account in vain; but a shutdown waits.
     const maxWaitMs = Math.max(Math.min(lease.leftMs(), 2 * callMs), 0);
-    const { verified } = await deps.tenant.writeEmail(
+    const { verified } = await deps.directory.writeEmail(
       change.sub,
       { ...wish, connection },
       { maxWaitMs, lease },
@@ -107,7 +107,7 @@ export async function writeOnce(
     if (!(error instanceof TenantFault)) throw error;
     if (error.kind === 'refused') {
       // Whoever tried again for us, a proxy or we ourselves, is told "already exists" of its own work.
-      const user = await deps.tenant.readUser(change.sub, { maxWaitMs: WRITER_WAIT_MS });
+      const user = await deps.directory.readUser(change.sub, { maxWaitMs: WRITER_WAIT_MS });
       if (user && sameAddress(user.email, wish.email)) return then.settled(run, user.emailVerified);
       const { status, errorCode = '' } = error.answer;
       return { ...then.refused(reasonOf(error)), said: `${status} ${errorCode}`.trim() };

@@ -1,13 +1,14 @@
-/** What the job door needs besides what both doors share: the tenant and the mail server. */
+/** What the job door needs besides what both doors share: the user directory and the mail server. */
 import type { WorkerConfig } from '../src/config.ts';
 import type { Deps } from '../src/deps.ts';
 import { createPostOffice, type PostOffice } from '../src/store/postage.ts';
-import { createManagementApi, type ManagementApi } from './auth0/management-api.ts';
+import { createManagementApi } from './directory/auth0/management-api.ts';
+import type { Directory } from './directory/directory.ts';
 import { openMailer, type Mailer } from './mailer.ts';
 import { createStandingWatch, type StandingWatch } from './standing.ts';
 
 export type WorkerDeps = Deps<WorkerConfig> & {
-  tenant: ManagementApi;
+  directory: Directory;
   mailer: Mailer;
   standing: StandingWatch;
   postage: PostOffice;
@@ -15,7 +16,7 @@ export type WorkerDeps = Deps<WorkerConfig> & {
 
 export const withOutsideWorld = (deps: Deps<WorkerConfig>): WorkerDeps => ({
   ...deps,
-  tenant: createManagementApi(deps),
+  directory: createManagementApi(deps),
   mailer: openMailer(deps),
   standing: createStandingWatch(deps),
   postage: createPostOffice(deps),

@@ -1,5 +1,5 @@
 /** The mails on the phone of the demo: of each, the link to tap. */
-import type { InboxMessage } from '../inbox/messages.ts';
+import type { InboxMessage } from '../../stand-ins/inbox/messages.ts';
 
 export interface MailedLink {
   to: string;

@@ -11,7 +11,7 @@ export interface BrowserModule {
 
 const SDK = '@auth0/auth0-spa-js/dist/auth0-spa-js.production.esm.js';
 
-const CLIENT = new URL('../../src/client/', import.meta.url);
+const CLIENT = new URL('../../client/', import.meta.url);
 
 const FILES: Record<string, URL> = {
   '/modules/auth0-spa-js.js': new URL(import.meta.resolve(SDK)),

@@ -4,7 +4,7 @@
  * outside never becomes a flood of Redis (with N processes an IP gets up to N times its share).
  */
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
-import type { Limit } from '../settings.ts';
+import type { Limit } from '../config-grammar.ts';
 import { lua, StoreUnavailable, type RedisClient } from './redis.ts';
 
 /** What a caller may know of its own limit (draft-ietf-httpapi-ratelimit-headers). */

@@ -3,7 +3,7 @@ import type { BrowserContext, Page } from 'playwright-core';
 import { onTestFinished } from 'vitest';
 import { startDesk } from '../../demo/desk.ts';
 import { freePort } from '../../demo/ports.ts';
-import type { TenantOptions } from '../../demo/tenant/options.ts';
+import type { TenantOptions } from '../../stand-ins/tenant/options.ts';
 import { NEW, OLD, startStage, type Stage } from './stage.ts';
 
 /** Before a login there is no session, and before a request no change. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import type { BrowserContext, Page } from 'playwright-core';
 import { expect, onTestFinished, test } from 'vitest';
-import { listenOnLoopback } from '../../demo/loopback.ts';
+import { listenOnLoopback } from '../../stand-ins/loopback.ts';
 import { describeInBrowser, picture } from '../support/browser.ts';
 import { eventually } from '../support/world.ts';
 import { NEW, OLD, startStage, type Stage } from './stage.ts';
@@ -64,8 +64,8 @@ async function startApp(html: string, files: Record<string, string>, env = {}) {
   const { outputFiles } = await build({
     entryPoints: [join(folder, 'main.js')],
     alias: {
-      'readdress/element': `${ROOT}src/client/element.ts`,
-      'readdress/client': `${ROOT}src/client/index.ts`,
+      'readdress/element': `${ROOT}client/element.ts`,
+      'readdress/client': `${ROOT}client/index.ts`,
     },
     nodePaths: [`${ROOT}node_modules`],
     bundle: true,

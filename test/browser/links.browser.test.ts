@@ -2,7 +2,7 @@
 import { request as ask } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { readBothConfigs } from '../../src/config.ts';
-import { startWorkers } from '../../workers/start.ts';
+import { startWorkers } from '../../workers/start-workers.ts';
 import { describeInBrowser, picture } from '../support/browser.ts';
 import { untilStatus } from '../support/world.ts';
 import {

@@ -1,7 +1,7 @@
 /** What must not happen: a token where it does not belong, a foreign hand on the button, a stranger told. */
 import type { BrowserContext } from 'playwright-core';
 import { expect, onTestFinished, test } from 'vitest';
-import { listenOnLoopback } from '../../demo/loopback.ts';
+import { listenOnLoopback } from '../../stand-ins/loopback.ts';
 import { describeInBrowser, picture } from '../support/browser.ts';
 import { dump } from '../support/wire.ts';
 import {

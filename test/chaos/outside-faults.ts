@@ -1,6 +1,6 @@
 /** What tenants and mail servers do to those who call them, drawn by chance. */
-import type { SmtpFault } from '../../demo/inbox/faults.ts';
-import type { Fault, FaultAction } from '../../demo/tenant/faults.ts';
+import type { SmtpFault } from '../../stand-ins/inbox/faults.ts';
+import type { Fault, FaultAction } from '../../stand-ins/tenant/faults.ts';
 import type { Chance } from './random.ts';
 
 export function tenantFault(chance: Chance): Fault {

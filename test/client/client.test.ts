@@ -9,10 +9,10 @@ import {
   type Inspection,
   type Outcome,
   type Reason,
-} from '../../src/client/index.ts';
+} from '../../client/index.ts';
 import type { Reason as CoreReason } from '../../src/domain/email-change.ts';
-import type { ProblemCode } from '../../src/problems.ts';
-import type { inspectionSchema, outcomeOf, viewOf } from '../../src/routes/views.ts';
+import type { ProblemCode } from '../../src/http/problems.ts';
+import type { inspectionSchema, outcomeOf, viewOf } from '../../src/http/routes/views.ts';
 import { bundle } from './bundle.ts';
 import { CHANGE, json, problem, startService, TOKEN, type Service } from './service.ts';
 

@@ -1,6 +1,6 @@
 /** The element in a real browser and a strict app, on the whole service: what its user lives through. */
 import { describe, expect, test } from 'vitest';
-import { TRANSLATIONS } from '../../src/client/translations.ts';
+import { TRANSLATIONS } from '../../client/translations.ts';
 import { message } from '../../src/locales/messages.ts';
 import { describeInBrowser, picture } from '../support/browser.ts';
 import { eventually } from '../support/world.ts';

@@ -1,8 +1,8 @@
 /** What can be known of the element without a browser. */
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { STRINGS } from '../../src/client/strings.ts';
-import { TRANSLATIONS } from '../../src/client/translations.ts';
+import { STRINGS } from '../../client/strings.ts';
+import { TRANSLATIONS } from '../../client/translations.ts';
 import { LOCALES } from '../../src/locales/messages.ts';
 import { bundle } from './bundle.ts';
 
@@ -12,9 +12,7 @@ test('minified and gzipped the element takes at most 8 kB, with the client in it
 
 test('an app that renders on a server can import it there', async () => {
   // By its address: the types of the DOM are not those of this program.
-  const element: object = await import(
-    new URL('../../src/client/element.ts', import.meta.url).href
-  );
+  const element: object = await import(new URL('../../client/element.ts', import.meta.url).href);
   expect(element).toHaveProperty('ReaddressChangeEmail');
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createEmailChangeClient } from '../../src/client/index.ts';
+import { createEmailChangeClient } from '../../client/index.ts';
 import { startWorld, tokenIn } from '../support/world.ts';
 
 test('an app with a login of yesterday changes an address, follows it, and the old mailbox takes it back', async () => {

@@ -4,8 +4,8 @@
  */
 import type { Locator, Page } from 'playwright-core';
 import { expect, onTestFinished } from 'vitest';
-import type { InboxMessage } from '../../demo/inbox/messages.ts';
-import { listenOnLoopback } from '../../demo/loopback.ts';
+import type { InboxMessage } from '../../stand-ins/inbox/messages.ts';
+import { listenOnLoopback } from '../../stand-ins/loopback.ts';
 import { bundle } from './bundle.ts';
 import { startWorld, tokenIn, type World, type WorldOptions } from '../support/world.ts';
 

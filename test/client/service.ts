@@ -1,7 +1,7 @@
 /** A stand-in for the service on 127.0.0.1: it answers as a test says and remembers what it was asked. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { EmailChange } from '../../src/client/index.ts';
+import type { EmailChange } from '../../client/index.ts';
 
 export type Asked = {
   method: string;

@@ -6,7 +6,7 @@ import {
   type EmailChange,
   type Fetch,
   type WatchOptions,
-} from '../../src/client/index.ts';
+} from '../../client/index.ts';
 import {
   CHANGE,
   COMMITTED,

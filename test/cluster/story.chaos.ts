@@ -1,8 +1,8 @@
 /** The story, on a Cluster and under Sentinels, before, during and after a fail-over. */
 import { randomBytes } from 'node:crypto';
 import { expect, inject, onTestFinished, test } from 'vitest';
-import { startInbox } from '../../demo/inbox.ts';
-import { startTenant } from '../../demo/tenant.ts';
+import { startInbox } from '../../stand-ins/inbox.ts';
+import { startTenant } from '../../stand-ins/tenant.ts';
 import { startFleet } from '../chaos/deployment.ts';
 import { callApi, eventually, tokenIn } from '../support/world.ts';
 import { startCluster, startSentinels, type Nodes } from './nodes.ts';

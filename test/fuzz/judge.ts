@@ -1,7 +1,7 @@
 /** What every answer has to be, whatever was asked. */
 import { expect } from 'vitest';
-import { SECURITY_HEADERS } from '../../src/plugins/security-headers.ts';
-import { PROBLEMS } from '../../src/problems.ts';
+import { SECURITY_HEADERS } from '../../src/http/plugins/security-headers.ts';
+import { PROBLEMS } from '../../src/http/problems.ts';
 import type { WireAnswer } from '../support/wire.ts';
 
 /** Signs of what runs behind: a stack, a path of a machine, the name of a library or of its error. */

@@ -20,12 +20,12 @@ const PROOF =
 /** Comparisons that look like one of a secret and are none. */
 const HARMLESS: Record<string, RegExp> = {
   // Which purpose a token was found to prove, in links.ts.
-  'src/routes/links.ts': /^purposeOf\(token, recorded\) !== purpose$/,
+  'src/http/routes/links.ts': /^purposeOf\(token, recorded\) !== purpose$/,
   // Our own two copies of the management token: nobody from outside holds either.
-  'workers/auth0/management-token.ts': /^held\?\.token\.value !== token\.value$/,
+  'workers/directory/auth0/management-token.ts': /^held\?\.token\.value !== token\.value$/,
   // What a DPoP proof names is known to whoever makes it: its key's thumbprint, the hash of the token
   // it comes with, the nonce it was given. None of them is what is proved.
-  'src/plugins/dpop.ts': /nonce|thumbprint|boundTo|jkt|'ath'/,
+  'src/http/auth/dpop.ts': /nonce|thumbprint|boundTo|jkt|'ath'/,
 };
 
 const comparisons = sources.flatMap((path) =>

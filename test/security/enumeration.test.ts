@@ -5,7 +5,7 @@
  */
 import { expect, onTestFinished, test } from 'vitest';
 import { readBothConfigs } from '../../src/config.ts';
-import { startWorkers } from '../../workers/start.ts';
+import { startWorkers } from '../../workers/start-workers.ts';
 import { ask, comparable, dump, newUser, quiet } from '../support/wire.ts';
 import { startWorld, type World } from '../support/world.ts';
 import { compare } from './ranks.ts';

@@ -7,8 +7,8 @@
 import { describe, expect, test } from 'vitest';
 import { matchLocale } from '../../src/locales/messages.ts';
 import { parseEmail } from '../../src/domain/email-address.ts';
-import { tokenFromPaste } from '../../src/client/paste.js';
-import { networkOf } from '../../src/plugins/network.ts';
+import { tokenFromPaste } from '../../client/paste.js';
+import { networkOf } from '../../src/http/plugins/network.ts';
 import { newUser, send } from '../support/wire.ts';
 import { startWorld } from '../support/world.ts';
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { SECURITY_HEADERS } from '../../src/plugins/security-headers.ts';
+import { SECURITY_HEADERS } from '../../src/http/plugins/security-headers.ts';
 import { ask, comparable, newUser, parseAnswer, send, sendBytes } from '../support/wire.ts';
 import { eventually, startWorld, type World } from '../support/world.ts';
 

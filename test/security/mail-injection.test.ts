@@ -3,7 +3,7 @@
  * it does not get there at all. Read back from the mailbox, parsed as mail programs parse it.
  */
 import { describe, expect, test } from 'vitest';
-import type { InboxMessage } from '../../demo/inbox/messages.ts';
+import type { InboxMessage } from '../../stand-ins/inbox/messages.ts';
 import { ask, expectProblem, newUser, quiet, send } from '../support/wire.ts';
 import { startWorld, type World } from '../support/world.ts';
 

@@ -1,6 +1,6 @@
 /** Access tokens whose key is in doubt; the other vectors are with the plugins that refuse them. */
 import { expect, test } from 'vitest';
-import { createSigningKey } from '../../demo/tenant/keys.ts';
+import { createSigningKey } from '../../stand-ins/tenant/keys.ts';
 import { expectProblem, newUser, send } from '../support/wire.ts';
 import { startWorld, type World } from '../support/world.ts';
 

@@ -2,9 +2,9 @@ import type { Redis } from 'ioredis';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { spawnRedis, type SpawnedRedis } from '../../demo/redis.ts';
 import { readSharedConfig } from '../../src/config.ts';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/process/log.ts';
 import { answered, checkDurability, openRedis, StoreUnavailable } from '../../src/store/redis.ts';
-import { createTransitions } from '../../src/store/transitions.ts';
+import { createSubscription } from '../../src/store/subscription.ts';
 import { eventually } from '../support/world.ts';
 
 async function startServer(): Promise<SpawnedRedis> {
@@ -102,7 +102,7 @@ describe('the connection for commands', () => {
 describe('transitions', () => {
   test('are heard by whoever waits for that change, and by nobody else, until they stop', async () => {
     const server = await startServer();
-    const transitions = createTransitions(() => open(server, 'subscriber'), 'changed');
+    const transitions = createSubscription(() => open(server, 'subscriber'), 'changed');
     onTestFinished(() => transitions.close());
     const writer = open(server, 'commands');
     await ready(writer);
@@ -123,7 +123,7 @@ describe('transitions', () => {
 
   test('who stops twice does not stop whoever came after', async () => {
     const server = await startServer();
-    const transitions = createTransitions(() => open(server, 'subscriber'), 'changed');
+    const transitions = createSubscription(() => open(server, 'subscriber'), 'changed');
     onTestFinished(() => transitions.close());
     const writer = open(server, 'commands');
     await ready(writer);
@@ -138,7 +138,7 @@ describe('transitions', () => {
 
   test('that were missed while Redis was away are made up for when it is back', async () => {
     const server = await startServer();
-    const transitions = createTransitions(() => open(server, 'subscriber'), 'changed');
+    const transitions = createSubscription(() => open(server, 'subscriber'), 'changed');
     onTestFinished(() => transitions.close());
     let calls = 0;
     transitions.listen('a', () => (calls += 1));

@@ -1,6 +1,6 @@
 /** What happens to the rest of the account: its sessions, its display name, its other identities. */
 import { describe, expect, test } from 'vitest';
-import type { Identity, NewUser } from '../../demo/tenant/users.ts';
+import type { Identity, NewUser } from '../../stand-ins/tenant/users.ts';
 import { expectProblem, quiet } from '../support/wire.ts';
 import { startWorld, type World } from '../support/world.ts';
 import {

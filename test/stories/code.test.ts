@@ -1,6 +1,6 @@
 /** CODE=on: eight digits beside the link, typed into the signed-in app. */
 import { describe, expect, test } from 'vitest';
-import type { InboxMessage } from '../../demo/inbox/messages.ts';
+import type { InboxMessage } from '../../stand-ins/inbox/messages.ts';
 import { dump, expectProblem, quiet, state } from '../support/wire.ts';
 import { startWorld, type World } from '../support/world.ts';
 import { recordOf } from '../workers/steps.ts';

@@ -4,14 +4,14 @@
  * runs the Actions of auth0/actions at real logins.
  */
 import { describe, expect, test } from 'vitest';
-import type { ActionName } from '../../demo/tenant/actions.ts';
+import type { ActionName } from '../../stand-ins/tenant/actions.ts';
 import {
   callbackOf,
   createBrowser,
   postToken,
   REDIRECT_URI,
   type Tokens,
-} from '../demo/tenant/browser.ts';
+} from '../stand-ins/tenant/browser.ts';
 import { expectProblem } from '../support/wire.ts';
 import { startWorld, type Answer, type World } from '../support/world.ts';
 

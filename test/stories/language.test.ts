@@ -1,6 +1,6 @@
 /** Each mailbox reads its own language; who holds a session does not choose that of the alarm. */
 import { describe, expect, test } from 'vitest';
-import type { TenantUser } from '../../demo/tenant/users.ts';
+import type { TenantUser } from '../../stand-ins/tenant/users.ts';
 import { message, type Locale, type MessageKey } from '../../src/locales/messages.ts';
 import { startWorld, type World } from '../support/world.ts';
 import { addPerson, linkIn, mail, oneLine, until, use, type Change } from './steps.ts';

@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../../demo/ports.ts';
 import { spawnRedis } from '../../demo/redis.ts';
 import { readApiConfig } from '../../src/config.ts';
-import { startApi, type Running } from '../../src/start.ts';
+import { startApi, type Running } from '../../src/process/start-api.ts';
 import { comparable, expectProblem, quiet } from '../support/wire.ts';
 import { callApi, eventually, startWorld, type LogLine, type World } from '../support/world.ts';
 import { gate, recordOf, sealerOf } from '../workers/steps.ts';

@@ -16,7 +16,7 @@ export async function readdress(
   args: string[],
   env: Record<string, string> = {},
 ): Promise<Ran> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts', ...args], {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'cli/main.ts', ...args], {
     env: { PATH: process.env['PATH'], ...world.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,6 +1,6 @@
 /** Ending the user's sessions after a commit and an undo: best effort, reported, and never in the way. */
 import { describe, expect, test } from 'vitest';
-import type { TenantOptions } from '../../demo/tenant/options.ts';
+import type { TenantOptions } from '../../stand-ins/tenant/options.ts';
 import { quiet } from '../support/wire.ts';
 import { eventually, startWorld, type World } from '../support/world.ts';
 import { startReceiver } from './receiver.ts';

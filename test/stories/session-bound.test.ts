@@ -1,6 +1,6 @@
 /** CONFIRM_BY=session: the link counts only together with the session of whoever asked. */
 import { describe, expect, test } from 'vitest';
-import { createEmailChangeClient } from '../../src/client/index.ts';
+import { createEmailChangeClient } from '../../client/index.ts';
 import { EX_CONFIG, ConfigError, readApiConfig } from '../../src/config.ts';
 import {
   askAndReadMail,

@@ -1,10 +1,10 @@
 /** The steps that the stories are made of: what people, apps and mailboxes do, over the wire alone. */
 import { expect } from 'vitest';
-import type { InboxMessage } from '../../demo/inbox/messages.ts';
+import type { InboxMessage } from '../../stand-ins/inbox/messages.ts';
 import type { Purpose } from '../../src/domain/email-change.ts';
 import type { Template } from '../../src/domain/mails.ts';
 import { message, type MessageKey } from '../../src/locales/messages.ts';
-import { createBrowser, REDIRECT_URI, type Tokens } from '../demo/tenant/browser.ts';
+import { createBrowser, REDIRECT_URI, type Tokens } from '../stand-ins/tenant/browser.ts';
 import { submit } from '../support/wire.ts';
 import { eventually, tokenIn, type Answer, type World } from '../support/world.ts';
 

@@ -1,6 +1,6 @@
 /** The current mailbox is told, or its operator, its user and their systems know that it could not be. */
 import { describe, expect, test } from 'vitest';
-import type { SmtpFault } from '../../demo/inbox/faults.ts';
+import type { SmtpFault } from '../../stand-ins/inbox/faults.ts';
 import { storeOf } from '../workers/steps.ts';
 import { eventually, startWorld, type World } from '../support/world.ts';
 import { startReceiver } from './receiver.ts';

@@ -1,6 +1,6 @@
 /** Takeover by email change is an incident of minutes: the previous mailbox takes its address back. */
 import { describe, expect, test } from 'vitest';
-import type { FaultAction } from '../../demo/tenant/faults.ts';
+import type { FaultAction } from '../../stand-ins/tenant/faults.ts';
 import { expectProblem, submit } from '../support/wire.ts';
 import { eventually, startWorld, type World } from '../support/world.ts';
 import {

@@ -1,7 +1,7 @@
 /** Stands in front of a server on loopback and writes down what reaches it, byte for byte. */
 import { request as forward, type IncomingHttpHeaders } from 'node:http';
 import { onTestFinished } from 'vitest';
-import { listenOnLoopback } from '../../demo/loopback.ts';
+import { listenOnLoopback } from '../../stand-ins/loopback.ts';
 
 type Reached = {
   method: string;

@@ -8,7 +8,7 @@ import {
 } from 'node:http';
 import { connect } from 'node:net';
 import { expect } from 'vitest';
-import { PROBLEMS, type ProblemCode } from '../../src/problems.ts';
+import { PROBLEMS, type ProblemCode } from '../../src/http/problems.ts';
 import { eventually, tokenIn, untilStatus, type Answer, type World } from './world.ts';
 
 export type WireAnswer = { status: number; headers: IncomingHttpHeaders; text: string };

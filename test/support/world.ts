@@ -5,12 +5,12 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { inject, onTestFinished } from 'vitest';
-import { startInbox, type Inbox } from '../../demo/inbox.ts';
-import { startTenant, type Tenant } from '../../demo/tenant.ts';
-import type { TenantOptions } from '../../demo/tenant/options.ts';
+import { startInbox, type Inbox } from '../../stand-ins/inbox.ts';
+import { startTenant, type Tenant } from '../../stand-ins/tenant.ts';
+import type { TenantOptions } from '../../stand-ins/tenant/options.ts';
 import { readBothConfigs } from '../../src/config.ts';
-import { startApi } from '../../src/start.ts';
-import { startWorkers, type RunningWorkers } from '../../workers/start.ts';
+import { startApi } from '../../src/process/start-api.ts';
+import { startWorkers, type RunningWorkers } from '../../workers/start-workers.ts';
 
 export type LogLine = { event?: string; level: string } & Record<string, unknown>;
 

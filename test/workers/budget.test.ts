@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Call } from '../../demo/tenant/calls.ts';
+import type { Call } from '../../stand-ins/tenant/calls.ts';
 import { startWorld, type World } from '../support/world.ts';
 import {
   ask,

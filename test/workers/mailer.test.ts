@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { startInbox } from '../../demo/inbox.ts';
+import { startInbox } from '../../stand-ins/inbox.ts';
 import { readWorkerConfig } from '../../src/config.ts';
 import { openMailer } from '../../workers/mailer.ts';
 import { startRawServer } from '../support/raw-smtp.ts';

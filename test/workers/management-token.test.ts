@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import type { TenantOptions } from '../../demo/tenant/options.ts';
+import type { TenantOptions } from '../../stand-ins/tenant/options.ts';
 import { createSealer } from '../../src/seal.ts';
 import { allKeys } from '../store/all-keys.ts';
 import { startWorld, type World } from '../support/world.ts';

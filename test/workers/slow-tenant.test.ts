@@ -3,7 +3,7 @@
  * gateway before it gives up sooner. What it was asked for takes effect after we have read.
  */
 import { describe, expect, test } from 'vitest';
-import type { FaultAction } from '../../demo/tenant/faults.ts';
+import type { FaultAction } from '../../stand-ins/tenant/faults.ts';
 import { eventually, startWorld, tokenIn, type World } from '../support/world.ts';
 import {
   click,

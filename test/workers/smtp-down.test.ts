@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { startInbox } from '../../demo/inbox.ts';
+import { startInbox } from '../../stand-ins/inbox.ts';
 import { eventually, startWorld } from '../support/world.ts';
 import { ask, NEW, OLD, recordOf, untilDrained, untilMails, untilStatus } from './steps.ts';
 

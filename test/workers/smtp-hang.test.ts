@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { SmtpFault } from '../../demo/inbox/faults.ts';
+import type { SmtpFault } from '../../stand-ins/inbox/faults.ts';
 import { eventually, startWorld, tokenIn } from '../support/world.ts';
 import { ask, mailsOf, NEW, OLD, untilDrained, untilMails } from './steps.ts';
 

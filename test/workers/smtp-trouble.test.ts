@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { SmtpFault } from '../../demo/inbox/faults.ts';
+import type { SmtpFault } from '../../stand-ins/inbox/faults.ts';
 import { eventually, startWorld, tokenIn } from '../support/world.ts';
 import {
   ask,

@@ -1,7 +1,7 @@
 /** The steps of a story as the workers' tests walk it, and what can be seen of it from outside. */
 import { onTestFinished } from 'vitest';
-import type { Call } from '../../demo/tenant/calls.ts';
-import type { NewUser } from '../../demo/tenant/users.ts';
+import type { Call } from '../../stand-ins/tenant/calls.ts';
+import type { NewUser } from '../../stand-ins/tenant/users.ts';
 import { readBothConfigs } from '../../src/config.ts';
 import type { EmailChange } from '../../src/domain/email-change.ts';
 import { message, type MessageKey } from '../../src/locales/messages.ts';
@@ -10,7 +10,7 @@ import { createSealer } from '../../src/seal.ts';
 import { createChangeStore } from '../../src/store/changes.ts';
 import type { Lane } from '../../src/store/lanes.ts';
 import type { Claim } from '../../src/store/outbox.ts';
-import { startWorkers, type RunningWorkers } from '../../workers/start.ts';
+import { startWorkers, type RunningWorkers } from '../../workers/start-workers.ts';
 import { eventually, tokenIn, type LogLine, type World } from '../support/world.ts';
 
 export const OLD = 'ada@example.com';

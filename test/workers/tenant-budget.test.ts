@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
-import type { TenantFault } from '../../workers/auth0/faults.ts';
+import type { TenantFault } from '../../workers/directory/auth0/faults.ts';
 import {
   createTenantBudget,
   pauseMs,
   type TenantBudget,
-} from '../../workers/auth0/tenant-budget.ts';
+} from '../../workers/directory/auth0/tenant-budget.ts';
 
 describe('the budget', () => {
   /** Two processes on one budget of this many calls a second. */

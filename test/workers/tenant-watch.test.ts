@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Deps } from '../../src/deps.ts';
-import { createTenantWatch } from '../../workers/auth0/tenant-watch.ts';
+import { createTenantWatch } from '../../workers/directory/auth0/tenant-watch.ts';
 
 const MINUTE = 60_000;
 

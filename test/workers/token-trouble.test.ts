@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { FaultAction } from '../../demo/tenant/faults.ts';
-import type { TenantOptions } from '../../demo/tenant/options.ts';
+import type { FaultAction } from '../../stand-ins/tenant/faults.ts';
+import type { TenantOptions } from '../../stand-ins/tenant/options.ts';
 import { eventually, startWorld, type World } from '../support/world.ts';
 import { ask, click, commit, invite, startDeployment, untilMails, untilStatus } from './steps.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { FaultAction } from '../../demo/tenant/faults.ts';
+import type { FaultAction } from '../../stand-ins/tenant/faults.ts';
 import { eventually, startWorld, tokenIn, type World } from '../support/world.ts';
 import {
   click,

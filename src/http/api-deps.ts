@@ -1,0 +1,36 @@
+/** What the HTTP door needs besides what both doors share. */
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { ApiConfig } from '../config.ts';
+import type { Deps } from '../deps.ts';
+import { createPostOffice, type PostOffice } from '../store/postage.ts';
+import { createLocalLimiter, createSharedLimiter, type Limiter } from '../store/limits.ts';
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+export type ApiDeps = Deps<ApiConfig> & {
+  limits: { user: Limiter; ip: Limiter; link: Limiter; page: Limiter };
+  postage: PostOffice;
+};
+
+export function withLimits(deps: Deps<ApiConfig>): ApiDeps {
+  const { limits } = deps.config;
+  return {
+    ...deps,
+    limits: {
+      user: createSharedLimiter(deps.redis, `${deps.prefix}:limit-user`, limits.user),
+      ip: createLocalLimiter(limits.ip),
+      link: createLocalLimiter(limits.link),
+      // As many as requests, counted apart: looking at pages uses up nobody's requests.
+      page: createLocalLimiter(limits.ip),
+    },
+    postage: createPostOffice(deps),
+  };
+}

@@ -1,0 +1,95 @@
+/** What a user asks for: the body of a request, checked field by field, and whether this login may ask. */
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { ApiConfig } from '../../config.ts';
+import { parseEmail } from '../../domain/email-address.ts';
+import { explainEmail } from '../../domain/email-fault.ts';
+import { localeAmong, type Locale } from '../../locales/messages.ts';
+import { Problem, PROBLEMS } from '../problems.ts';
+
+/** Platforms write languages and zones in their own ways: whatever is no such hint is no hint. */
+const hint = z.string().optional().catch(undefined);
+
+export const requestBody = z.strictObject({
+  email: z.string().max(1000).describe('The new address.'),
+  returnTo: z
+    .string()
+    .max(2000)
+    .optional()
+    .describe('Where the result page leads back to; one of RETURN_URLS.'),
+  locale: hint.describe('Language for mails and pages, such as `pt-BR` or `pt_BR`: a hint.'),
+  timeZone: hint.describe('IANA zone for times in mails, such as `Europe/Berlin`: a hint.'),
+});
+
+type Asked = { email: string; locale: Locale; timeZone?: string; returnTo?: string };
+
+/** @throws {Problem} invalid-email, invalid-return-url, unsupported-identity */
+export function readAsked(
+  config: ApiConfig,
+  { user, headers }: FastifyRequest,
+  body: z.output<typeof requestBody>,
+): Asked {
+  const { returnTo, locale } = body;
+  const email = parseEmail(body.email, config);
+  if (email === undefined)
+    throw new Problem('invalid-email', {
+      errors: [{ pointer: '#/email', detail: explainEmail(body.email) }],
+    });
+  // Compared as text, before any URL parser can make two different strings equal.
+  if (returnTo !== undefined && !config.returnUrls.includes(returnTo))
+    throw new Problem('invalid-return-url', {
+      errors: [{ pointer: '#/returnTo', detail: 'not in RETURN_URLS' }],
+    });
+  checkIdentity(config, user.sub);
+  const timeZone = readZone(body.timeZone);
+  return {
+    email,
+    locale: localeAmong(config.languages, locale, headers['accept-language']),
+    ...(timeZone === undefined ? {} : { timeZone }),
+    ...(returnTo === undefined ? {} : { returnTo }),
+  };
+}
+
+/** Far beyond what any user store makes; Auth0's own ids are 30 characters long. */
+const MAX_SUB = 1024;
+
+/** Whose address can never be changed is told so at once, and in words that are true for them. */
+function checkIdentity({ passwordless }: ApiConfig, sub: string): void {
+  const detail = whyUnsupported(sub.slice(0, sub.indexOf('|')), passwordless);
+  if (detail !== undefined) throw new Problem('unsupported-identity', { detail });
+  if (sub.length > MAX_SUB)
+    throw new Problem('unsupported-identity', {
+      detail: `The id of this user is longer than ${MAX_SUB} characters.`,
+    });
+}
+
+function whyUnsupported(
+  provider: string,
+  passwordless: ApiConfig['passwordless'],
+): string | undefined {
+  switch (provider) {
+    case 'auth0':
+      return undefined;
+    case 'email':
+      return passwordless === 'allow'
+        ? undefined
+        : 'This login is a code or link mailed to its address. Such addresses are not changed here.';
+    case 'sms':
+      return 'This login is a telephone number: there is no address to change.';
+    default:
+      return PROBLEMS['unsupported-identity'].detail;
+  }
+}
+
+/** Longer than any zone there is. */
+const MAX_ZONE = 64;
+
+function readZone(text: string | undefined): string | undefined {
+  if (text === undefined || text === '' || text.length > MAX_ZONE) return undefined;
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone;
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}

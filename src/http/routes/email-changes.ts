@@ -1,0 +1,262 @@
+/** The signed-in user's side: request, follow, resend and withdraw one's own email change. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { ApiDeps, App } from '../api-deps.ts';
+import { afterWrite } from '../../after-write.ts';
+import { sameAddress } from '../../domain/account.ts';
+import { tryCode } from '../../domain/code.ts';
+import { request as decideRequest, resend, type Postage } from '../../domain/request.ts';
+import { cancel, type EmailChange } from '../../domain/email-change.ts';
+import { createChangeId, isConfirmationCode } from '../../links.ts';
+import {
+  authenticate,
+  authTimeOf,
+  createSameLoginCheck,
+  requiredSides,
+  requireFreshLogin,
+} from '../auth/authenticate.ts';
+import { causeOf } from '../plugins/cause.ts';
+import { enforce, limitPerIp, show } from '../plugins/rate-limit.ts';
+import { Problem, refusalProblem } from '../problems.ts';
+import type { Decided, Rule } from '../../store/changes.ts';
+import type { Found } from '../../store/records.ts';
+import { readAsked, requestBody } from './asked.ts';
+import { findOwn } from './own-change.ts';
+import { changeSchema, problemSchema, viewOf } from './views.ts';
+
+const codeBody = z.strictObject({
+  code: z
+    .string()
+    .regex(/^\d{4} ?\d{4}$/)
+    .describe('The eight digits of the confirmation mail.'),
+});
+const idParams = z.object({ id: z.string() });
+const nothing = z.undefined().or(z.null()).or(z.strictObject({}));
+
+export function registerEmailChanges(app: App, deps: ApiDeps): void {
+  const { config, changes, limits, now } = deps;
+  const signedIn = authenticate(deps);
+  const checkSameLogin = createSameLoginCheck(deps);
+  const timing = {
+    linkTtlMs: config.linkTtlMs,
+    resendAfterMs: config.resendAfterMs,
+    committed: config.limitCommitted,
+  };
+  const secured = { security: [{ accessToken: [config.requiredScope] }], tags: ['email changes'] };
+
+  app.post(
+    '/v1/email-changes',
+    {
+      onRequest: [limitPerIp(limits.ip, 'ip'), signedIn, requireFreshLogin(deps)],
+      schema: {
+        ...secured,
+        body: requestBody,
+        response: { 202: changeSchema, '4xx': problemSchema },
+      },
+    },
+    async (req, reply) => {
+      const { sub } = req.user;
+      const asked = readAsked(config, req, req.body);
+
+      const { value: before } = await changes.readUser(sub);
+      const latest = before.latest ? (await changes.findChange(before.latest))?.value : undefined;
+      const own = repeated(latest, asked.email);
+      const change = await withinLimits(deps, req, reply, { ...asked, own, latest }, (postage) =>
+        changes.decideRequest(
+          sub,
+          (user, latest) =>
+            decideRequest(
+              {
+                id: createChangeId(deps.random),
+                sub,
+                ...asked,
+                secret: deps.random(32).toString('base64url'),
+                requires: requiredSides(config, req.user),
+                postage,
+                ...authTimeOf(config, req.user),
+                ...(config.oldMailboxWaitMs > 0 ? { waiverMs: config.oldMailboxWaitMs } : {}),
+              },
+              user,
+              latest,
+              timing,
+              now(),
+            ),
+          { cause: causeOf(req, 'user') },
+        ),
+      );
+      return reply
+        .status(202)
+        .header('location', `${config.publicUrl}/v1/email-changes/${change.id}`)
+        .send(viewOf(change, now()));
+    },
+  );
+
+  app.get(
+    '/v1/email-changes/current',
+    {
+      onRequest: signedIn,
+      schema: { ...secured, response: { 200: changeSchema, '4xx': problemSchema } },
+    },
+    async (req, reply) => {
+      const { value: user } = await changes.readUser(req.user.sub);
+      return sendView(deps, req, reply, await findOwn(deps, req.user.sub, user.latest));
+    },
+  );
+
+  app.get(
+    '/v1/email-changes/:id',
+    {
+      onRequest: signedIn,
+      schema: {
+        ...secured,
+        params: idParams,
+        response: { 200: changeSchema, '4xx': problemSchema },
+      },
+    },
+    async (req, reply) =>
+      sendView(deps, req, reply, await findOwn(deps, req.user.sub, req.params.id)),
+  );
+
+  app.post(
+    '/v1/email-changes/:id/resend',
+    {
+      onRequest: [limitPerIp(limits.ip, 'ip'), signedIn],
+      schema: {
+        ...secured,
+        params: idParams,
+        body: nothing,
+        response: { 202: changeSchema, '4xx': problemSchema },
+      },
+    },
+    async (req, reply) => {
+      const { value: own } = await findOwn(deps, req.user.sub, req.params.id);
+      checkSameLogin(req, own);
+      const change = await withinLimits(
+        deps,
+        req,
+        reply,
+        { email: own.email, own, latest: own },
+        (postage) =>
+          decideOwn(deps, req, own.id, (recorded) => resend(recorded, postage, timing, now())),
+      );
+      return reply.status(202).send(viewOf(change, now()));
+    },
+  );
+
+  app.post(
+    '/v1/email-changes/:id/confirm',
+    {
+      onRequest: [limitPerIp(limits.link, 'link'), signedIn],
+      schema: {
+        ...secured,
+        params: idParams,
+        body: codeBody,
+        response: { 202: changeSchema, '4xx': problemSchema },
+      },
+    },
+    async (req, reply) => {
+      const { value: own } = await findOwn(deps, req.user.sub, req.params.id);
+      if (!config.codeOn) throw new Problem('not-found');
+      const decided = await decideOwn(deps, req, own.id, (recorded) =>
+        tryCode(recorded, isConfirmationCode(req.body.code.replace(' ', ''), recorded), now()),
+      );
+      const change = settled(deps, req, decided);
+      if (own.agreed.new === undefined && change.agreed.new !== undefined)
+        await deps.postage.forgive(change);
+      if (change.status === 'pending' && change.agreed.new === undefined)
+        throw new Problem('invalid-code');
+      return reply.status(202).send(viewOf(change, now()));
+    },
+  );
+
+  app.delete(
+    '/v1/email-changes/:id',
+    {
+      onRequest: signedIn,
+      schema: {
+        ...secured,
+        params: idParams,
+        body: nothing,
+        response: { 204: z.null(), '4xx': problemSchema },
+      },
+    },
+    async (req, reply) => {
+      const { value: own } = await findOwn(deps, req.user.sub, req.params.id);
+      settled(
+        deps,
+        req,
+        await decideOwn(deps, req, own.id, (change) => cancel(change, 'user', now())),
+      );
+      return reply.status(204).send(null);
+    },
+  );
+}
+
+async function decideOwn(
+  deps: ApiDeps,
+  req: FastifyRequest,
+  id: string,
+  rule: Rule,
+): Promise<Decided> {
+  const decided = await deps.changes.decide(id, rule, { cause: causeOf(req, 'user') });
+  if (!decided) throw new Problem('not-found');
+  return decided;
+}
+
+/** What may send a mail counts: for the user, visibly, and for the mailboxes that it would go to. */
+async function withinLimits(
+  deps: ApiDeps,
+  req: FastifyRequest,
+  reply: FastifyReply,
+  {
+    email,
+    own,
+    latest,
+  }: { email: string; own: EmailChange | undefined; latest: EmailChange | undefined },
+  decide: (postage: Postage) => Promise<Decided>,
+): Promise<EmailChange> {
+  const { limits, sealer } = deps;
+  const { sub } = req.user;
+  const user = sealer.fingerprint(sub, 'limit');
+  enforce(await limits.user.take(user), 'user', reply);
+  const { postage, giveBack } = await deps.postage.weigh({ sub, email, own, latest });
+  deps.reached('request.counted');
+  const decided = await decide(postage);
+  if (decided.verdict.kind !== 'write') {
+    const [left] = await Promise.all([limits.user.giveBack(user), giveBack()]);
+    if (left) show(left, 'user', reply);
+  }
+  return settled(deps, req, decided);
+}
+
+/** The open change that a request for this address would only ask again. */
+const repeated = (latest: EmailChange | undefined, email: string): EmailChange | undefined =>
+  latest?.status === 'pending' && sameAddress(latest.email, email) ? latest : undefined;
+
+/** Past the decision: a refusal leaves as a problem, a write is announced. */
+function settled(deps: ApiDeps, req: FastifyRequest, decided: Decided): EmailChange {
+  if (!('change' in decided)) throw refusalProblem(decided.verdict.refusal, deps.now());
+  deps.reached('request.written');
+  afterWrite(deps, decided, req.id);
+  return decided.change;
+}
+
+/** Polling costs next to nothing: an unchanged change is a 304. */
+function sendView(
+  deps: ApiDeps,
+  req: FastifyRequest,
+  reply: FastifyReply,
+  found: Found<EmailChange>,
+) {
+  const view = viewOf(found.value, deps.now());
+  // With its id: under `current` another change may have the same version and status.
+  const etag = `"${view.id}.${found.version}.${view.status}"`;
+  reply.header('etag', etag);
+  if (isNamedBy(req.headers['if-none-match'], etag)) return reply.status(304).send();
+  return reply.status(200).send(view);
+}
+
+/** If-None-Match compares weakly (RFC 9110 §13.1.2): proxies that compress make our tags weak. */
+const isNamedBy = (field: string | undefined, etag: string): boolean =>
+  field !== undefined &&
+  field.split(',').some((tag) => ['*', etag].includes(tag.trim().replace(/^W\//, '')));

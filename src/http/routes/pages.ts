@@ -1,0 +1,215 @@
+/**
+ * The pages behind the mailed links. GET renders a button and changes nothing, since mail scanners
+ * follow links; only the button's POST acts. Nobody is logged in, no cookie is set, and the token
+ * is in no URL that reaches this server (unless LINK_STYLE=query asks for it).
+ */
+import formbody from '@fastify/formbody';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { ApiDeps, App } from '../api-deps.ts';
+import { formOfPaste, tokenFromPaste } from '../../../client/paste.js';
+import { maskEmail } from '../../domain/email-address.ts';
+import { PURPOSES, type Purpose } from '../../domain/email-change.ts';
+import { mendLink } from '../../links.ts';
+import { localeAmong, type Locale } from '../../locales/messages.ts';
+import { ASSETS, PAGE_CSP, renderBrandCss } from '../pages/assets.ts';
+import { outcomeOf, type Outcome } from '../pages/outcome.ts';
+import {
+  renderHomePage,
+  renderLinkPage,
+  renderProblemsPage,
+  renderResultPage,
+} from '../pages/render.ts';
+import type { LinkProblem } from '../pages/words.ts';
+import { isPageVisit } from '../plugins/problem-details.ts';
+import { limitPerIp } from '../plugins/rate-limit.ts';
+import { expose, Problem, PROBLEMS, type ProblemCode } from '../problems.ts';
+import { SealError } from '../../seal.ts';
+import { OtherLink, useLink } from './links.ts';
+import { createSettling } from './settling.ts';
+
+const form = z.strictObject({ token: z.string().max(8000) });
+const linkQuery = z.object({ token: z.string().max(8000).optional().catch(undefined) });
+const resultQuery = z.object({ receipt: z.string().max(1000) });
+const hidden = { hide: true };
+type LinkPageExtras = { token?: string; problem?: LinkProblem } | '' | undefined;
+
+export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
+  const { config, limits, now } = deps;
+  const { brand } = config;
+  const localeOf = (req: FastifyRequest): Locale =>
+    localeAmong(config.languages, req.headers['accept-language']);
+  const html = pageSender(config.publicUrl.startsWith('https:'));
+  const untilSettled = createSettling(app, deps);
+  const linkPage = (req: FastifyRequest, purpose: Purpose, more?: LinkPageExtras) =>
+    renderLinkPage({
+      purpose,
+      locale: localeOf(req),
+      brand,
+      inApp: purpose === 'confirm' ? config.confirmInApp : undefined,
+      ...more,
+    });
+  const looked = { onRequest: limitPerIp(limits.page, 'page') };
+
+  await app.register(formbody);
+  app.removeContentTypeParser('application/json');
+
+  for (const purpose of PURPOSES) {
+    app.get(
+      `/${purpose}`,
+      { ...looked, schema: { ...hidden, querystring: linkQuery } },
+      (req, reply) => {
+        const token = config.linkStyle === 'query' ? req.query.token : undefined;
+        return html(reply, 200, linkPage(req, purpose, token && { token }));
+      },
+    );
+
+    // A person came by a bent link: what can be mended leads on, and from the rest a field helps.
+    app.get(`/${purpose}*`, { ...looked, schema: hidden }, (req, reply) => {
+      if (/^[\w-]/.test(req.url.slice(purpose.length + 1))) return reply.callNotFound();
+      const mended = mendLink(req.url);
+      if (mended !== undefined) return reply.redirect(mended, 303);
+      if (!isPageVisit(req)) return reply.callNotFound();
+      return html(reply, 200, linkPage(req, purpose));
+    });
+
+    app.post(
+      `/${purpose}`,
+      {
+        onRequest: [refuseCrossSite, limitPerIp(limits.link, 'link')],
+        schema: { ...hidden, body: form },
+        // A person is looking: the same page again, with the reason and the token still in it.
+        errorHandler: (error, req, reply) => {
+          const problem = expose(error);
+          const token = postedToken(req);
+          const shown = linkProblem(problem, token);
+          if (!shown) throw problem;
+          const page = linkPage(req, purpose, { problem: shown, ...(token && { token }) });
+          reply.headers(problem.extras.headers ?? {});
+          void html(reply, PROBLEMS[problem.code].status, page);
+        },
+      },
+      async (req, reply) => {
+        if (purpose === 'confirm' && config.confirmInApp !== undefined)
+          return html(reply, 403, linkPage(req, purpose, { problem: 'in-app' }));
+        const change = await useLink(deps, req, purpose, tokenFromPaste(req.body.token));
+        const receipt = deps.sealer.seal(
+          JSON.stringify({ id: change.id, purpose, at: now() }),
+          RECEIPT,
+        );
+        return reply.redirect(`/result?receipt=${receipt}`, 303);
+      },
+    );
+  }
+
+  app.get(
+    '/result',
+    { ...looked, schema: { ...hidden, querystring: resultQuery } },
+    async (req, reply) => {
+      const { id, purpose, at } = openReceipt(deps, req.query.receipt);
+      const found = now() < at + RECEIPT_MS ? await deps.changes.findChange(id) : undefined;
+      if (!found) throw new Problem('not-found');
+      // A commit mostly takes less than a blink: then nobody has to read "processing" first.
+      const change = await untilSettled(found.value, BLINK_MS);
+      const { returnTo } = change;
+      const page = renderResultPage({
+        purpose,
+        locale: localeOf(req),
+        brand,
+        outcome: outcomeOf(purpose, change, now()) ?? PROCESSING,
+        email: maskEmail(change.email),
+        ...(returnTo === undefined ? {} : { returnTo }),
+      });
+      return html(reply, 200, page);
+    },
+  );
+
+  app.get('/', { ...looked, schema: hidden }, (req, reply) =>
+    html(reply, 200, renderHomePage({ locale: localeOf(req), brand, docs: config.docs })),
+  );
+
+  const rows = Object.entries(PROBLEMS).map(([code, row]) => ({ code, ...row }));
+  app.get('/problems', { ...looked, schema: hidden }, (_req, reply) =>
+    html(reply, 200, renderProblemsPage(rows, brand)),
+  );
+
+  const assets = {
+    ...ASSETS,
+    '/assets/brand.css': { body: renderBrandCss(brand), type: 'text/css; charset=utf-8' },
+  };
+  for (const [path, asset] of Object.entries(assets))
+    app.get(path, { schema: hidden }, (_req, reply) =>
+      // Addressed by their digest, so they never change under one address.
+      reply
+        .type(asset.type)
+        .header('cache-control', 'public, max-age=31536000, immutable')
+        .send(asset.body),
+    );
+}
+
+const BLINK_MS = 1000;
+const PROCESSING: Outcome = { kind: 'processing' };
+
+const PAGE_PROBLEMS: Partial<Record<ProblemCode, LinkProblem>> = {
+  'invalid-link': 'invalid-link',
+  'invalid-request': 'invalid-link',
+  unavailable: 'try-again',
+  'commit-in-progress': 'try-again',
+  'too-many-requests': 'too-many-requests',
+};
+
+/** Sends a page under its own policy; on https browsers also upgrade what is left of http. */
+const pageSender = (secure: boolean) => {
+  const policy = secure ? `${PAGE_CSP}; upgrade-insecure-requests` : PAGE_CSP;
+  return (reply: FastifyReply, status: number, page: string): FastifyReply =>
+    reply
+      .status(status)
+      .header('content-security-policy', policy)
+      .header('vary', 'accept-language')
+      .type('text/html; charset=utf-8')
+      .send(page);
+};
+
+/**
+ * The form carries its own secret and no cookie, so forging it gains nothing; a form posted from
+ * another site is refused all the same. `Origin` says nothing here: under no-referrer it is "null".
+ */
+async function refuseCrossSite(req: FastifyRequest): Promise<void> {
+  const site = req.headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin' && site !== 'none')
+    throw new Problem('cross-site');
+}
+
+/**
+ * What was pasted in place of this page's link. The page alone says so, to a reader who has that
+ * mail; the API has one answer for whatever is no link of its own.
+ */
+function linkProblem(problem: Problem, pasted = ''): LinkProblem | undefined {
+  const shown = PAGE_PROBLEMS[problem.code];
+  if (shown !== 'invalid-link') return shown;
+  if (problem instanceof OtherLink) return `other-${problem.purpose}`;
+  const form = formOfPaste(pasted);
+  return form === 'digits' || form === 'part' ? form : shown;
+}
+
+function postedToken(req: FastifyRequest): string | undefined {
+  const token = (req.body as { token?: unknown } | undefined)?.token;
+  return typeof token === 'string' ? token : undefined;
+}
+
+/** Opens the result page for a while; it names the change and lets its holder do nothing. */
+const RECEIPT = 'receipt';
+const RECEIPT_MS = 3_600_000;
+
+function openReceipt(deps: ApiDeps, receipt: string): { id: string; purpose: Purpose; at: number } {
+  try {
+    return JSON.parse(deps.sealer.open(receipt, RECEIPT)) as {
+      id: string;
+      purpose: Purpose;
+      at: number;
+    };
+  } catch (error) {
+    if (error instanceof SealError) throw new Problem('not-found');
+    throw error;
+  }
+}

@@ -1,0 +1,59 @@
+/** The ways a process ends: one clear message, one meaningful exit code, and nothing cut short. */
+import closeWithGrace from 'close-with-grace';
+import type { Logger } from 'pino';
+import { ConfigError, EX_CONFIG } from '../config.ts';
+import { describeError } from './log.ts';
+import { WrongSealingKeys } from '../store/canary.ts';
+import { VolatileRedis } from '../store/redis.ts';
+
+/** Reads settings, or says all that is wrong with them and exits with EX_CONFIG (78). */
+export function exitOnBadConfig<T>(readConfig: () => T): T {
+  try {
+    return readConfig();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(EX_CONFIG);
+  }
+}
+
+/** A Redis that loses acknowledged clicks, or that other keys have sealed, is a fault of the settings too. */
+export const exitOnWrongRedis = (log: Logger) => (error: unknown) => {
+  if (error instanceof VolatileRedis) {
+    log.fatal({ event: 'redis.refused', ...describeError(error) });
+    process.stderr.write(
+      `Redis would lose acknowledged clicks: ${error.message} (ALLOW_VOLATILE_REDIS=1 allows it, for development)\n`,
+    );
+  } else if (error instanceof WrongSealingKeys) {
+    log.error({ event: 'sealing_keys.wrong', ...describeError(error), wayOut: error.message });
+    process.stderr.write(`${error.message}\n`);
+  } else throw error;
+  process.exit(EX_CONFIG);
+};
+
+/**
+ * Closes on SIGTERM, Ctrl-C or a fault nobody caught, within the grace period, then exits. A signal
+ * that comes twice is one signal: a terminal sends Ctrl-C to npm and to us, and npm passes it on.
+ * A `door` is not ready from the first signal on, and still open for a while (DRAIN_DELAY).
+ */
+export function closeOnExit(
+  graceMs: number,
+  close: (error?: Error) => Promise<void>,
+  door?: { drainDelayMs: number; drain: () => void },
+): void {
+  const signals = ['SIGTERM', 'SIGINT'] as const;
+  const delay = graceMs - (door?.drainDelayMs ?? 0);
+  const grace = closeWithGrace({ delay, logger: false, skip: [...signals] }, ({ err }) =>
+    close(err),
+  );
+  let closing = false;
+  for (const signal of signals)
+    process.on(signal, () => {
+      if (closing) return;
+      closing = true;
+      // Until a load balancer has seen that we are not ready, it sends us requests; we serve them.
+      const delayMs = signal === 'SIGTERM' && door ? door.drainDelayMs : 0;
+      door?.drain();
+      setTimeout(() => grace.close(), delayMs);
+    });
+}

@@ -1,0 +1,106 @@
+/**
+ * What an operator watches, in Prometheus' words (docs/operations.md lists it). Labels are closed
+ * sets, so that no id, address or path ever becomes one.
+ */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Clock } from '../clock.ts';
+import type { Transition } from '../domain/transitions.ts';
+import type { ChangeStore } from '../store/changes.ts';
+import type { Pulse } from '../store/pulse.ts';
+import { StoreUnavailable } from '../store/redis.ts';
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+const QUICK_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+const SLOW_S = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25];
+
+/** The measures of one process. `process` adds Node's own: memory, event loop, garbage collection. */
+export function createMetrics({ process = false } = {}) {
+  const registry = new Registry();
+  const registers = [registry];
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
+  if (process) collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    requests: new Histogram({
+      name: 'readdress_http_request_duration_seconds',
+      help: 'Requests by route as written in the code and by status.',
+      labelNames: ['method', 'route', 'status'] as const,
+      buckets: QUICK_S,
+      registers,
+    }),
+    denied: new Counter({
+      name: 'readdress_denied_total',
+      help: 'Requests that were answered 401 or 403, and why.',
+      labelNames: ['why'] as const,
+      registers,
+    }),
+    transitions: new Counter({
+      name: 'readdress_transitions_total',
+      help: 'Email changes that came to this status, and why.',
+      labelNames: ['status', 'reason'] as const,
+      registers,
+    }),
+    tasks: new Histogram({
+      name: 'readdress_task_duration_seconds',
+      help: 'Runs of tasks by kind and outcome: done, later, pause, parked, failed, stale, vanished.',
+      labelNames: ['task', 'outcome'] as const,
+      buckets: SLOW_S,
+      registers,
+    }),
+    mails: new Counter({
+      name: 'readdress_mails_total',
+      help: 'Attempts at mails by template and outcome: sent, later, ours, relay, away, doubt, undeliverable, given-up, muted.',
+      labelNames: ['template', 'outcome'] as const,
+      registers,
+    }),
+    tenantCalls: new Histogram({
+      name: 'readdress_tenant_call_duration_seconds',
+      help: 'Calls to the Management API by method and status; none: no answer came.',
+      labelNames: ['method', 'status'] as const,
+      buckets: SLOW_S,
+      registers,
+    }),
+    clockSkew: gauge(
+      'readdress_clock_skew_seconds',
+      "How far this machine's wall clock is ahead of Redis' clock.",
+    ),
+    backlog: {
+      redisUp: gauge('readdress_redis_up', '1 when Redis answers.'),
+      redisWritable: gauge('readdress_redis_writable', '1 when Redis takes writes.'),
+      overdue: gauge('readdress_overdue_tasks', 'Due tasks that no worker has taken.'),
+      oldest: gauge('readdress_oldest_overdue_seconds', 'How long the oldest of them has waited.'),
+      parked: gauge('readdress_parked_tasks', 'Tasks out of the way until somebody replays them.'),
+    },
+  };
+}
+
+export const countTransitions = ({ transitions }: Metrics, made: readonly Transition[]): void => {
+  for (const { change } of made)
+    transitions.inc({ status: change.status, reason: change.reason ?? '' });
+};
+
+/** All measures as text; what waits in Redis is looked up whenever somebody asks. */
+export async function readMetrics(
+  { registry, backlog, clockSkew }: Metrics,
+  changes: ChangeStore,
+  clock: Clock,
+  pulse: Pulse,
+): Promise<string> {
+  clockSkew.set(clock.skewMs() / 1000);
+  backlog.redisWritable.set(pulse.trouble() === undefined ? 1 : 0);
+  try {
+    const found = await changes.backlog(clock.now());
+    backlog.redisUp.set(1);
+    backlog.overdue.set(found.overdue);
+    backlog.oldest.set(found.oldestMs / 1000);
+    backlog.parked.set(found.parked);
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error;
+    backlog.redisUp.set(0);
+    backlog.redisWritable.set(0);
+    // No answer is not zero.
+    for (const gauge of [backlog.overdue, backlog.oldest, backlog.parked]) gauge.remove();
+  }
+  return registry.metrics();
+}

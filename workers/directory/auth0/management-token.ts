@@ -1,0 +1,225 @@
+/**
+ * The Management API token: one per lifetime for the whole deployment, however many processes.
+ * Sealed in Redis, fetched by one process at a time, renewed ahead of its expiry, and dropped by
+ * generation, so that a hundred workers who saw the same 401 cause one new token.
+ */
+import { createHash, sign, type KeyObject } from 'node:crypto';
+import type { WorkerConfig } from '../../../src/config.ts';
+import type { Deps } from '../../../src/deps.ts';
+import { SealError } from '../../../src/seal.ts';
+import { answered } from '../../../src/store/redis.ts';
+import { TenantFault } from './faults.ts';
+import { fetchWhole } from './fetch-whole.ts';
+
+export type ManagementToken = { value: string; expiresAt: number; renewAt: number };
+export type ManagementTokens = {
+  /** @throws {TenantFault} away, configuration */
+  get(): Promise<ManagementToken>;
+  /** The tenant refused this one. Only it is dropped, not a newer one. */
+  drop(token: ManagementToken): Promise<void>;
+};
+
+const LOCK_MS = 15_000;
+const FETCH_TIMEOUT_MS = 8000;
+const POLL_MS = 50;
+const PATIENCE_MS = 6000;
+/** Renewed when this much of the lifetime is left, at least a minute before the end. */
+const AHEAD = 0.1;
+
+const DROP = `
+local held = redis.call('GET', KEYS[1])
+if held and redis.sha1hex(held) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1`;
+const UNLOCK = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 1`;
+/** After a failure the lock stays for a while, in nobody's hand: nobody asks meanwhile. */
+const RESTING = 'resting';
+const REST = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], '${RESTING}', 'PX', ARGV[2]) end
+return 1`;
+const REST_MS = 1000;
+/** Auth0's quota of tokens is counted by the day at most. */
+const MAX_REST_MS = 86_400_000;
+/** Wrong credentials are not mended in a second. */
+const CONFIGURATION_REST_MS = 5000;
+
+export function createManagementTokens(deps: Deps<WorkerConfig>): ManagementTokens {
+  const { redis, prefix, sealer, now } = deps;
+  const key = `${prefix}:management-token`;
+  const lock = `${key}:lock`;
+  /** What this process last read, and the digest of how it stands in Redis: its generation. */
+  let held: { token: ManagementToken; generation: string } | undefined;
+  let underWay: Promise<ManagementToken> | undefined;
+
+  const readShared = async (): Promise<ManagementToken | undefined> => {
+    const stored = await answered(redis.get(key));
+    if (stored === null) return undefined;
+    try {
+      const token = JSON.parse(sealer.open(stored, key)) as ManagementToken;
+      held = { token, generation: createHash('sha1').update(stored).digest('hex') };
+      return token;
+    } catch (error) {
+      // Sealed with a key that has been rotated out: as good as none.
+      if (error instanceof SealError) return undefined;
+      throw error;
+    }
+  };
+
+  const fetchShared = async (): Promise<ManagementToken | undefined> => {
+    const owner = deps.random(9).toString('base64url');
+    if ((await answered(redis.set(lock, owner, 'PX', LOCK_MS, 'NX'))) === null) {
+      const restMs = await restLeft();
+      if (restMs > 0) throw new TenantFault('busy', { retryAfterMs: restMs });
+      return undefined;
+    }
+    try {
+      // Whoever held the lock before us may have just stored one.
+      const stored = await readShared();
+      if (stored && now() < stored.renewAt) return stored;
+      const token = await requestToken(deps);
+      deps.reached('token.fetched');
+      const sealed = sealer.seal(JSON.stringify(token), key);
+      await answered(redis.set(key, sealed, 'PXAT', token.expiresAt));
+      deps.reached('token.stored');
+      deps.log.info({ event: 'management_token.fetched', expiresAt: token.expiresAt });
+      return await readShared();
+    } catch (error) {
+      if (error instanceof TenantFault) {
+        const { answer, words: said, retryAfterMs } = error;
+        const { status } = answer;
+        deps.log.warn({ event: 'management_token.failed', status, said, retryAfterMs });
+      }
+      const restMs = error instanceof TenantFault ? restAfter(error) : REST_MS;
+      await answered(redis.eval(REST, 1, lock, owner, String(restMs)));
+      throw error;
+    } finally {
+      await answered(redis.eval(UNLOCK, 1, lock, owner));
+    }
+  };
+
+  /** How long (ms) nobody is to ask, after somebody asked in vain. */
+  const restLeft = async (): Promise<number> =>
+    (await answered(redis.get(lock))) === RESTING ? answered(redis.pttl(lock)) : 0;
+
+  const obtain = async (): Promise<ManagementToken> => {
+    const patience = now() + PATIENCE_MS;
+    while (now() < patience) {
+      const shared = await readShared();
+      if (shared && now() < shared.renewAt) return shared;
+      const fetched = await fetchShared().catch((error: unknown) => {
+        // A renewal that fails costs nothing while the old token still works.
+        if (shared && now() < shared.expiresAt) return shared;
+        throw error;
+      });
+      const usable = fetched ?? (shared && now() < shared.expiresAt ? shared : undefined);
+      if (usable) return usable;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    throw new TenantFault('away', { retryAfterMs: 1000 });
+  };
+
+  return {
+    async get() {
+      if (held && now() < held.token.renewAt) return held.token;
+      underWay ??= obtain().finally(() => {
+        underWay = undefined;
+      });
+      return underWay;
+    },
+    async drop(token) {
+      if (held?.token.value !== token.value) return;
+      const { generation } = held;
+      held = undefined;
+      await answered(redis.eval(DROP, 1, key, generation));
+    },
+  };
+}
+
+/** Client credentials, by secret or by private_key_jwt (RFC 7523). @throws {TenantFault} */
+async function requestToken(deps: Deps<WorkerConfig>): Promise<ManagementToken> {
+  const { config, now } = deps;
+  const form = new URLSearchParams({
+    grant_type: 'client_credentials',
+    client_id: config.clientId,
+    audience: config.managementAudience,
+  });
+  if (config.credential.kind === 'secret') form.set('client_secret', config.credential.secret);
+  else {
+    form.set('client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer');
+    form.set('client_assertion', clientAssertion(deps, config.credential.key));
+  }
+  const url = `${config.auth0Url}/oauth/token`;
+  const answer = await fetchWhole(url, { method: 'POST', body: form }, FETCH_TIMEOUT_MS)
+    .then(async (response) => ({
+      status: response.status,
+      retryAfter: response.headers.get('retry-after') ?? '',
+      body: await response.text(),
+    }))
+    .catch((cause: unknown) => {
+      throw new TenantFault('away', { cause });
+    });
+  if (answer.status === 401 || answer.status === 403 || answer.status === 400)
+    throw new TenantFault('configuration', { status: answer.status, ...refusalIn(answer.body) });
+  const parsed = answer.status === 200 ? parseAnswer(answer.body) : undefined;
+  if (!parsed)
+    throw new TenantFault('away', {
+      status: answer.status,
+      ...retryAfterIn(answer.retryAfter, now()),
+    });
+  const lifetimeMs = parsed.expires_in * 1000;
+  return {
+    value: parsed.access_token,
+    expiresAt: now() + lifetimeMs,
+    renewAt: now() + lifetimeMs - Math.max(Math.min(60_000, lifetimeMs / 2), lifetimeMs * AHEAD),
+  };
+}
+
+function parseAnswer(body: string): { access_token: string; expires_in: number } | undefined {
+  try {
+    const parsed = JSON.parse(body) as { access_token?: unknown; expires_in?: unknown };
+    const { access_token, expires_in } = parsed;
+    return typeof access_token === 'string' && typeof expires_in === 'number' && expires_in > 0
+      ? { access_token, expires_in }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The Authentication API says `error` and `error_description`. */
+function refusalIn(body: string): { errorCode?: string; message?: string } {
+  try {
+    const { error, error_description: words } = JSON.parse(body) as Record<string, unknown>;
+    return {
+      ...(typeof error === 'string' ? { errorCode: error } : {}),
+      ...(typeof words === 'string' ? { message: words } : {}),
+    };
+  } catch {
+    return {};
+  }
+}
+
+/** Seconds or a date (RFC 9110 §10.2.3). */
+function retryAfterIn(field: string, now: number): { retryAfterMs?: number } {
+  const ms = /^\d{1,9}$/.test(field) ? Number(field) * 1000 : Date.parse(field) - now;
+  return ms > 0 ? { retryAfterMs: Math.min(ms, MAX_REST_MS) } : {};
+}
+
+const restAfter = ({ kind, retryAfterMs = 0 }: TenantFault): number =>
+  Math.max(retryAfterMs, kind === 'configuration' ? CONFIGURATION_REST_MS : REST_MS);
+
+const ASSERTION_LIFETIME_S = 60;
+
+function clientAssertion({ config, now, random }: Deps<WorkerConfig>, key: KeyObject): string {
+  const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
+  const iat = Math.floor(now() / 1000);
+  const claims = {
+    iss: config.clientId,
+    sub: config.clientId,
+    aud: `${config.auth0Url}/`,
+    jti: random(16).toString('base64url'),
+    iat,
+    exp: iat + ASSERTION_LIFETIME_S,
+  };
+  const signed = `${encode({ alg: 'RS256', typ: 'JWT' })}.${encode(claims)}`;
+  return `${signed}.${sign('sha256', Buffer.from(signed), key).toString('base64url')}`;
+}
