@@ -10,7 +10,7 @@ const read = (name: string): string =>
 export const ASSETS = {
   '/assets/link.js': {
     // The page reads what is pasted by the same grammar as the server and the client.
-    body: `'use strict';\n${read('../../client/paste.js').replaceAll(/^export |^\/\/.*\n?/gm, '')}${read('link.js')}`,
+    body: `'use strict';\n${read('../../../../client/paste.js').replaceAll(/^export |^\/\/.*\n?/gm, '')}${read('link.js')}`,
     type: 'text/javascript; charset=utf-8',
   },
   '/assets/pages.css': { body: read('pages.css'), type: 'text/css; charset=utf-8' },
