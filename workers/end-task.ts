@@ -2,12 +2,13 @@
 import { afterWrite } from '../src/after-write.ts';
 import { describeError } from '../src/process/log.ts';
 import type { Cause } from '../src/store/audit.ts';
-import { StaleClaim } from '../src/store/changes.ts';
+import { recorded, type EmailChange } from '../src/domain/email-change.ts';
+import { StaleClaim, type Start } from '../src/store/changes.ts';
 import type { DueTask } from '../src/store/outbox.ts';
-import { UnreadableRecord } from '../src/store/records.ts';
+import { UnreadableRecord, type Found } from '../src/store/records.ts';
 import { StoreUnavailable } from '../src/store/redis.ts';
 import { backoffMs, unableMs } from './backoff.ts';
-import type { Outcome } from './outcome.ts';
+import type { Done, Outcome } from './outcome.ts';
 import type { WorkerDeps } from './worker-deps.ts';
 
 /** How a run ended, in one word for the log and the measures; and how long its lane is to pause. */
@@ -45,14 +46,20 @@ export async function patiently<T>(
 }
 
 /** Writes what the processor said. @throws {StaleClaim} @throws {StoreUnavailable} */
-export async function endTask(deps: WorkerDeps, due: Due, outcome: Outcome): Promise<Ending> {
+export async function endTask(
+  deps: WorkerDeps,
+  due: Due,
+  outcome: Outcome,
+  { found, again }: { found: Found<EmailChange> | undefined; again: boolean },
+): Promise<Ending> {
+  const start = found ?? due.change;
   const { changes, log } = deps;
   const { claim } = due;
   const line = lineOf(due);
   switch (outcome.kind) {
     case 'done':
     case 'done-among':
-      return done(deps, due, outcome);
+      return done(deps, due, outcome, start, again);
     case 'vanished':
       await changes.release({ ...claim, fate: 'done' });
       log.info({ event: 'task.done', ...line, outcome: 'vanished' });
@@ -66,7 +73,7 @@ export async function endTask(deps: WorkerDeps, due: Due, outcome: Outcome): Pro
       const uncounted = outcome.kind === 'pause';
       const ms = outcome.ms ?? backoffMs(claim.attempts, deps.random);
       const end = { ...claim, fate: 'later' as const, ms, uncounted };
-      if (outcome.rule) await changes.decide(due.change, outcome.rule, { claim: end });
+      if (outcome.rule) await changes.decide(start, outcome.rule, { claim: end });
       else await changes.release(end);
       if (outcome.kind === 'pause') {
         log.info({ event: 'task.done', ...line, outcome: 'pause' });
@@ -82,21 +89,31 @@ export async function endTask(deps: WorkerDeps, due: Due, outcome: Outcome): Pro
 async function done(
   deps: WorkerDeps,
   due: Due,
-  outcome: Extract<Outcome, { kind: 'done' | 'done-among' }>,
+  outcome: Done,
+  start: Start,
+  again: boolean,
 ): Promise<Ending> {
-  const { changes, log } = deps;
-  const { claim, change: id } = due;
-  const how = { claim: { ...claim, fate: 'done' as const }, cause: causeOf(outcome) };
+  const { changes } = deps;
+  const claim = { ...due.claim, fate: 'done' as const };
+  const ended = (): Ending => {
+    deps.log.info({ event: 'task.done', ...lineOf(due), outcome: 'done' });
+    return { word: 'done' };
+  };
+  // Nothing to write but the end itself.
+  if (outcome.rule === recorded) {
+    await changes.release(claim);
+    return ended();
+  }
+  const how = { claim, cause: causeOf(outcome), again };
   const decided =
     outcome.kind === 'done'
-      ? await changes.decide(id, outcome.rule, how)
-      : await changes.decideAmong(id, outcome.rule, how);
+      ? await changes.decide(start, outcome.rule, how)
+      : await changes.decideAmong(start, outcome.rule, how);
   // Another change of this user has its turn: look again shortly.
   if (decided?.verdict.kind === 'refused')
     await changes.release({ ...claim, fate: 'later', ms: TURN_MS });
   else if (decided) afterWrite(deps, decided, due.requestId);
-  log.info({ event: 'task.done', ...lineOf(due), outcome: 'done' });
-  return { word: 'done' };
+  return ended();
 }
 
 /**

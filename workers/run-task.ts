@@ -4,7 +4,9 @@
  * happens, the task leaves the `due` set only in the same write that records its outcome.
  */
 import { afterWrite } from '../src/after-write.ts';
+import type { EmailChange } from '../src/domain/email-change.ts';
 import { StaleClaim, type Decided } from '../src/store/changes.ts';
+import type { Found } from '../src/store/records.ts';
 import { endFailure, endTask, patiently, type Due, type Ending } from './end-task.ts';
 import type { Outcome } from './outcome.ts';
 import { kindOf, processorOf } from './processors.ts';
@@ -17,9 +19,9 @@ export async function runTask(deps: WorkerDeps, due: Due): Promise<Ending> {
   const { clock, metrics } = deps;
   const startedAt = clock.monotonic();
   const end = async () => {
-    const outcome = await process(deps, due);
+    const { outcome, found } = await process(deps, due);
     deps.reached(`${kindOf(due.name)}.decided`);
-    const ending = await patiently(deps, () => endTask(deps, due, outcome));
+    const ending = await patiently(deps, (again) => endTask(deps, due, outcome, { found, again }));
     deps.reached(`${kindOf(due.name)}.settled`);
     return ending;
   };
@@ -29,30 +31,36 @@ export async function runTask(deps: WorkerDeps, due: Due): Promise<Ending> {
   return ending;
 }
 
-async function process(deps: WorkerDeps, due: Due): Promise<Outcome> {
+/** What the processor says, and the record as it is known by then. */
+type Processed = { outcome: Outcome; found?: Found<EmailChange> };
+
+async function process(deps: WorkerDeps, due: Due): Promise<Processed> {
   const { change: id, name, claim, stored, requestId } = due;
   const { changes } = deps;
   const reached = (step: string) => deps.reached(`${kindOf(name)}.${step}`);
   reached('claimed');
-  if (id === '') return { kind: 'park', why: 'no task at all' };
-  if (claim.deaths >= MAX_DEATHS) return { kind: 'park', why: 'ends its workers' };
-  if (stored === undefined) return { kind: 'vanished' };
+  if (id === '') return { outcome: { kind: 'park', why: 'no task at all' } };
+  if (claim.deaths >= MAX_DEATHS) return { outcome: { kind: 'park', why: 'ends its workers' } };
+  if (stored === undefined) return { outcome: { kind: 'vanished' } };
   const processor = processorOf(name);
-  if (!processor) return { kind: 'unable', why: 'unknown task' };
+  if (!processor) return { outcome: { kind: 'unable', why: 'unknown task' } };
 
+  let found = changes.openChange(stored, id);
   const held = { claim: { ...claim, fate: 'hold' as const } };
   const announced = (decided: Decided | undefined): Decided => {
     if (!decided) throw new StaleClaim(claim.task);
+    if ('found' in decided) found = decided.found;
     afterWrite(deps, decided, requestId);
     return decided;
   };
-  return processor({
+  const outcome = await processor({
     deps,
-    change: changes.openChange(stored, id),
+    change: found.value,
     name,
     claim,
-    hold: async (rule) => announced(await changes.decide(id, rule, held)),
-    holdAmong: async (rule) => announced(await changes.decideAmong(id, rule, held)),
+    hold: async (rule) => announced(await changes.decide(found, rule, held)),
+    holdAmong: async (rule) => announced(await changes.decideAmong(found, rule, held)),
     reached,
   });
+  return { outcome, found };
 }

@@ -64,6 +64,8 @@ export type Decided =
   | {
       verdict: Step | Recorded;
       change: EmailChange;
+      /** The same with its version: a next decision can begin with it. */
+      found: Found<EmailChange>;
       transitions: readonly Transition[];
       acts: readonly Act[];
       /** The tasks that were written along. */
@@ -72,7 +74,17 @@ export type Decided =
   | { verdict: Refused };
 
 /** For a worker: the claim it writes under and what becomes of its task. */
-export type How = { claim?: Claim & ClaimEnd; cause?: Cause };
+export type How = {
+  claim?: Claim & ClaimEnd;
+  cause?: Cause;
+  /** Asked before, and only the answer may have been lost. */
+  again?: boolean;
+};
+
+/** Where a decision begins: at a change's id, or at what was read of it already. */
+export type Start = string | Found<EmailChange>;
+const idOf = (start: Start): string => (typeof start === 'string' ? start : start.value.id);
+const knownOf = (start: Start) => (typeof start === 'string' ? undefined : start);
 
 /** What was read for a decision: the change it is about first, and what else it may write. */
 type Scene = { changes: readonly Found<EmailChange>[]; user?: FoundUser };
@@ -163,26 +175,42 @@ export function createChangeStore(
   };
 
   /**
-   * Reads, asks the rule, writes what it says. Who loses a race reads again and asks again, so the
-   * answer is always about what is recorded. `undefined`: what the rule is about does not exist.
+   * Asks the rule of what is `known`, else of what it reads, and writes what it says. Who loses a race
+   * reads again and asks again, so the answer is always about what is recorded. `undefined`: what the rule
+   * is about does not exist.
    */
   const race = async (
-    load: () => Promise<Scene | undefined>,
+    load: (known: Found<EmailChange> | undefined) => Promise<Scene | undefined>,
     rule: (scene: Scene) => Verdict,
     how: How,
+    known?: Found<EmailChange>,
   ): Promise<Decided | undefined> => {
-    for (let attempt = 0; attempt < RACES; attempt += 1) {
-      const scene = await load();
+    for (let attempt = 0, start = known; attempt < RACES; attempt += 1, start = undefined) {
+      const scene = await load(start);
       if (!scene) return undefined;
       const verdict = rule(scene);
+      // Only a write finds out that what was known is old: any other answer is asked of the record.
+      if (start && verdict.kind !== 'write') continue;
       if (verdict.kind === 'refused') return { verdict };
+      // A request without a change before it is always written, or refused.
+      const found = scene.changes[0]!;
       if (verdict.kind === 'recorded' && !how.claim)
-        return { verdict, change: verdict.change, transitions: [], acts: [], tasks: [] };
+        return { verdict, change: verdict.change, found, transitions: [], acts: [], tasks: [] };
       const step = verdict.kind === 'write' ? verdict : NOTHING;
       const { result, ...followed } = await swap(step, scene, how);
-      if (result === 'stale') throw new StaleClaim(how.claim!.task);
-      const change = verdict.kind === 'write' ? verdict.changes[0]! : verdict.change;
-      if (result === 'written') return { verdict, change, ...followed };
+      if (verdict.kind === 'recorded' && result === 'written')
+        return { verdict, change: verdict.change, found, ...followed };
+      if (result === 'conflict') continue;
+      const [change] = step.changes;
+      const before = scene.changes.find(({ value }) => value.id === change?.id);
+      const version = (before?.version ?? 0) + 1;
+      if (result === 'written' && change)
+        return { verdict, change, found: { value: change, version }, ...followed };
+      // The claim is gone. If what we meant to write is there, it was our own write that ended it.
+      const there = how.again && change ? await findChange(change.id) : undefined;
+      const isOurs = there?.version === version && there.value.status === change?.status;
+      if (!isOurs || change?.status === before?.value.status) throw new StaleClaim(how.claim!.task);
+      return { verdict, change: there.value, found: there, ...followed };
     }
     throw new StoreUnavailable('a record did not hold still');
   };
@@ -206,20 +234,21 @@ export function createChangeStore(
     findChange,
 
     /** What a claim read along. @throws {UnreadableRecord} */
-    openChange: (stored: string, id: string): EmailChange =>
-      openRecord<EmailChange>(sealer, stored, id).value,
+    openChange: (stored: string, id: string): Found<EmailChange> =>
+      openRecord<EmailChange>(sealer, stored, id),
 
     readUser,
 
     /** Decides about one change; `undefined` when there is no such change. */
-    decide: (id: string, rule: Rule, how: How = {}): Promise<Decided | undefined> =>
+    decide: (start: Start, rule: Rule, how: How = {}): Promise<Decided | undefined> =>
       race(
-        async () => {
-          const found = await findChange(id);
+        async (known) => {
+          const found = known ?? (await findChange(idOf(start)));
           return found && { changes: [found] };
         },
         ({ changes: [found] }) => rule(found!.value),
         how,
+        knownOf(start),
       ),
 
     /** Decides about a user's next request, which looks at what the user has going. */
@@ -241,10 +270,10 @@ export function createChangeStore(
     },
 
     /** Decides about a change among the user's later ones. */
-    decideAmong: (id: string, rule: RuleAmong, how: How = {}): Promise<Decided | undefined> =>
+    decideAmong: (start: Start, rule: RuleAmong, how: How = {}): Promise<Decided | undefined> =>
       race(
-        async () => {
-          const found = await findChange(id);
+        async (known) => {
+          const found = known ?? (await findChange(idOf(start)));
           if (!found) return undefined;
           const user = await readUser(found.value.sub);
           return { changes: [found, ...(await findFollowers(found.value, user.value))], user };
@@ -256,6 +285,7 @@ export function createChangeStore(
             followers.map((follower) => follower.value),
           ),
         how,
+        knownOf(start),
       ),
 
     /** The user's changes that came after this one, oldest first. */

@@ -291,6 +291,31 @@ describe('a claim', () => {
     expect(await dueOf(opened, change)).toBeNull();
   });
 
+  test('whose end was written and only the answer lost is told what it wrote; nobody else is', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    const found = (await opened.store.findChange(change.id))!;
+    const held = { ...(await claim(opened))!, fate: 'done' as const };
+    const ended = (latest: EmailChange) => write(close(latest, 'canceled', opened.clock.now()));
+    const first = await opened.store.decide(found, ended, { claim: held });
+    expect(first).toMatchObject({ transitions: [{ from: 'pending' }] });
+    // Asked again, with what was known before.
+    const again = await opened.store.decide(found, ended, { claim: held, again: true });
+    expect(again).toMatchObject({
+      change: { status: 'canceled' },
+      transitions: [{ from: 'pending' }],
+    });
+    const other = (latest: EmailChange) => write({ ...latest, muted: true });
+    for (const [rule, asked] of [
+      [ended, false],
+      [other, true],
+    ] as const)
+      await expect(opened.store.decide(found, rule, { claim: held, again: asked })).rejects.toThrow(
+        StaleClaim,
+      );
+    expect((await opened.store.findChange(change.id))?.version).toBe(found.version + 1);
+  });
+
   test('that was lost parks nothing', async () => {
     const opened = openStore();
     await put(opened);
@@ -299,6 +324,33 @@ describe('a claim', () => {
     const before = await opened.everything();
     await opened.store.park(lost, 'x');
     expect(await opened.everything()).toEqual(before);
+  });
+});
+
+describe('a decision that begins with what was read', () => {
+  test('reads nothing when it wins, and reads again when it lost a race or has nothing to write', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    const found = (await opened.store.findChange(change.id))!;
+    let reads = 0;
+    const { get } = opened.redis;
+    opened.redis.get = ((...args: Parameters<typeof get>) => {
+      reads += 1;
+      return get.apply(opened.redis, args);
+    }) as typeof get;
+    const mark = (latest: EmailChange) => write({ ...latest, muted: true });
+    const won = await opened.store.decide(found, mark);
+    expect(reads).toBe(0);
+    expect(won).toMatchObject({ found: { version: found.version + 1, value: { muted: true } } });
+    // What was known is old by now.
+    await opened.store.decide(found, (latest) => write({ ...latest, locale: 'de' }));
+    expect(reads).toBe(1);
+    expect((await opened.store.findChange(change.id))?.value).toMatchObject({
+      muted: true,
+      locale: 'de',
+    });
+    const answered = await opened.store.decide(found, recorded);
+    expect(answered).toMatchObject({ change: { muted: true, locale: 'de' } });
   });
 });
 

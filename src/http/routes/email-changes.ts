@@ -129,7 +129,8 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
       },
     },
     async (req, reply) => {
-      const { value: own } = await findOwn(deps, req.user.sub, req.params.id);
+      const found = await findOwn(deps, req.user.sub, req.params.id);
+      const own = found.value;
       checkSameLogin(req, own);
       const change = await withinLimits(
         deps,
@@ -137,7 +138,7 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
         reply,
         { email: own.email, own, latest: own },
         (postage) =>
-          decideOwn(deps, req, own.id, (recorded) => resend(recorded, postage, timing, now())),
+          decideOwn(deps, req, found, (recorded) => resend(recorded, postage, timing, now())),
       );
       return reply.status(202).send(viewOf(change, now()));
     },
@@ -155,13 +156,13 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
       },
     },
     async (req, reply) => {
-      const { value: own } = await findOwn(deps, req.user.sub, req.params.id);
+      const found = await findOwn(deps, req.user.sub, req.params.id);
       if (!config.codeOn) throw new Problem('not-found');
-      const decided = await decideOwn(deps, req, own.id, (recorded) =>
+      const decided = await decideOwn(deps, req, found, (recorded) =>
         tryCode(recorded, isConfirmationCode(req.body.code.replace(' ', ''), recorded), now()),
       );
       const change = settled(deps, req, decided);
-      if (own.agreed.new === undefined && change.agreed.new !== undefined)
+      if (found.value.agreed.new === undefined && change.agreed.new !== undefined)
         await deps.postage.forgive(change);
       if (change.status === 'pending' && change.agreed.new === undefined)
         throw new Problem('invalid-code');
@@ -181,11 +182,11 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
       },
     },
     async (req, reply) => {
-      const { value: own } = await findOwn(deps, req.user.sub, req.params.id);
+      const found = await findOwn(deps, req.user.sub, req.params.id);
       settled(
         deps,
         req,
-        await decideOwn(deps, req, own.id, (change) => cancel(change, 'user', now())),
+        await decideOwn(deps, req, found, (change) => cancel(change, 'user', now())),
       );
       return reply.status(204).send(null);
     },
@@ -195,10 +196,10 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
 async function decideOwn(
   deps: ApiDeps,
   req: FastifyRequest,
-  id: string,
+  own: Found<EmailChange>,
   rule: Rule,
 ): Promise<Decided> {
-  const decided = await deps.changes.decide(id, rule, { cause: causeOf(req, 'user') });
+  const decided = await deps.changes.decide(own, rule, { cause: causeOf(req, 'user') });
   if (!decided) throw new Problem('not-found');
   return decided;
 }

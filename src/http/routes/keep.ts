@@ -30,9 +30,9 @@ export function registerKeep(app: App, deps: ApiDeps): void {
       },
     },
     async (req, reply) => {
-      const { value: own } = await findOwn(deps, req.user.sub, req.params.id);
+      const own = await findOwn(deps, req.user.sub, req.params.id);
       const cause = { cause: causeOf(req, 'user') };
-      const decided = await changes.decide(own.id, (change) => keep(change, now()), cause);
+      const decided = await changes.decide(own, (change) => keep(change, now()), cause);
       if (!decided || !('change' in decided)) throw new Problem('not-found');
       if (!decided.change.keep) throw new Problem('nothing-to-keep');
       afterWrite(deps, decided, req.id);

@@ -21,6 +21,7 @@ import { authenticate } from '../auth/authenticate.ts';
 import { causeOf } from '../plugins/cause.ts';
 import { limitPerIp } from '../plugins/rate-limit.ts';
 import { Problem, refusalProblem } from '../problems.ts';
+import type { Found } from '../../store/records.ts';
 import { createSettling, isUnderWay } from './settling.ts';
 import { inspectionSchema, outcomeOf, outcomeSchema, problemSchema } from './views.ts';
 
@@ -103,12 +104,12 @@ export class OtherLink extends Problem {
 async function findByToken(
   deps: ApiDeps,
   token: string,
-): Promise<{ change: EmailChange; purpose: Purpose }> {
+): Promise<{ found: Found<EmailChange>; change: EmailChange; purpose: Purpose }> {
   const id = changeIdOf(token);
   const found = id === undefined ? undefined : await deps.changes.findChange(id);
   const purpose = found && purposeOf(token, found.value);
   if (!purpose) throw invalidLink();
-  return { change: found.value, purpose };
+  return { found, change: found.value, purpose };
 }
 
 const RULES: Record<Purpose, (change: EmailChange, now: number) => Verdict> = {
@@ -130,13 +131,13 @@ export async function useLink(
   token: string,
   owner?: string,
 ): Promise<EmailChange> {
-  const { change, purpose: found } = await findByToken(deps, token);
+  const { found, change, purpose: own } = await findByToken(deps, token);
   if (owner !== undefined && change.sub !== owner) throw invalidLink();
-  if (found !== purpose) throw new OtherLink(found);
+  if (own !== purpose) throw new OtherLink(own);
   deps.reached('click.read');
   let latest = change;
   const decided = await deps.changes.decide(
-    change.id,
+    found,
     (recorded) => {
       latest = recorded;
       // Asked of the record that is decided on: a resend meanwhile has replaced the token.
