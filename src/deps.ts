@@ -50,7 +50,7 @@ export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambi
   const process = random(6).toString('base64url');
   const pulse = feelPulse(redis, clock, { prefix, process, log });
   const changes = createChangeStore(redis, sealer, prefix, {
-    events: config.webhookUrl !== undefined,
+    events: config.webhookUrl === undefined ? undefined : true,
     auditLength: config.auditLength,
     clock,
     pulse,

@@ -71,7 +71,11 @@ export async function startWorkers(
     deps.standing.warn().catch(() => undefined);
   };
   let closing = false;
-  const ready = untilRedisReady(deps).then(() => deps.pulse.noteStart().catch(ignoreAway));
+  const noteStart = async () => {
+    await deps.pulse.noteStart();
+    await deps.pulse.noteReceiver(config.webhookUrl !== undefined);
+  };
+  const ready = untilRedisReady(deps).then(() => noteStart().catch(ignoreAway));
   ready.then(() => (closing ? undefined : start()), exitOnWrongRedis(log));
 
   return {

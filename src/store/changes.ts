@@ -96,13 +96,13 @@ const RACES = 50;
 export type ChangeStore = ReturnType<typeof createChangeStore>;
 
 export type StoreOptions = {
-  /** Whether transitions are to be told to a webhook. */
-  events: boolean;
+  /** Whether transitions are to be told to a webhook; `undefined`: as the workers have said. */
+  events: boolean | undefined;
   /** How many lines the audit trail keeps, roughly; 0 = none. */
   auditLength: number;
   clock: Clock;
   /** Remembers what was acknowledged. */
-  pulse?: Pick<Pulse, 'process' | 'wrote'>;
+  pulse?: Pick<Pulse, 'process' | 'wrote' | 'hasReceiver'>;
 };
 
 export function createChangeStore(
@@ -143,7 +143,9 @@ export function createChangeStore(
     const tasks = [
       ...step.tasks,
       ...farewells(before, step.changes),
-      ...(options.events ? [...transitions.map(eventTask), ...actTasks(acts)] : []),
+      ...((options.events ?? pulse?.hasReceiver())
+        ? [...transitions.map(eventTask), ...actTasks(acts)]
+        : []),
     ];
     const plan = {
       now: clock.now(),

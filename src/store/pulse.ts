@@ -33,6 +33,10 @@ export type Pulse = {
   readRestored(): Promise<Restored>;
   /** A worker starts: notes since when nobody wrote, if Redis was restarted meanwhile. @throws {StoreUnavailable} */
   noteStart(): Promise<void>;
+  /** Whether the workers have a webhook to tell: then events are due, whatever this process is set to. */
+  hasReceiver(): boolean;
+  /** The workers say whether they have one. @throws {StoreUnavailable} */
+  noteReceiver(has: boolean): Promise<void>;
   /** Notes that nothing from before this moment is to be trusted. @throws {StoreUnavailable} */
   noteLost(at: number): Promise<void>;
 };
@@ -49,6 +53,8 @@ export function feelPulse(
   redis.defineCommand('pulse', { lua: lua('pulse') });
   const lostKey = `${prefix}:lost`;
   const gapsKey = `${prefix}:gaps`;
+  const receiverKey = `${prefix}:receiver`;
+  let receiver = false;
   let remembered = 0;
   let trouble: string | undefined;
   let steadyAt = Infinity;
@@ -63,7 +69,8 @@ export function feelPulse(
   const feel = async () => {
     if (redis.status !== 'ready') return;
     try {
-      await ask();
+      const [, known] = await Promise.all([ask(), redis.exists(receiverKey)]);
+      receiver = known === 1;
       trouble = undefined;
     } catch (error) {
       trouble = wordOf(error) ?? trouble;
@@ -113,6 +120,12 @@ export function feelPulse(
       };
     },
     noteStart: async () => answered(ask(await uptimeMs())),
+    hasReceiver: () => receiver,
+    async noteReceiver(has) {
+      if (has) await answered(redis.set(receiverKey, '1'));
+      else await answered(redis.del(receiverKey));
+      receiver = has;
+    },
     async noteLost(at) {
       await answered(redis.set(lostKey, String(at)));
     },

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { freePort } from '../../demo/ports.ts';
 import { dump, quiet } from '../support/wire.ts';
 import { eventually, startWorld, type World } from '../support/world.ts';
+import { startDeployment } from '../workers/steps.ts';
 import { essentials, readdress } from './operator.ts';
 import { isSignedWith, startReceiver } from './receiver.ts';
 import {
@@ -353,4 +354,18 @@ describe('what can not be delivered', () => {
     await quiet(world);
     expect(receiver.deliveries).toHaveLength(1);
   });
+});
+
+test('what the API writes is told too where only the workers know of a webhook', async () => {
+  const receiver = await startReceiver();
+  const world = await startWorld({ workers: false });
+  await startDeployment(world, { WEBHOOK_URL: receiver.url, WEBHOOK_SECRETS: secret() });
+  // The API hears of it within two seconds. `requested` is the API's own write.
+  let n = 0;
+  const told = await eventually(async () => {
+    n += 1;
+    await ask(world, addPerson(world, `u${n}@old.example`), `u${n}@new.example`);
+    return receiver.deliveries.find(({ type }) => type === 'email_change.requested');
+  });
+  expect(told.event.data).toMatchObject({ status: 'pending' });
 });
