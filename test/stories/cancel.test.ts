@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { expectProblem, quiet, state } from '../support/wire.ts';
 import { eventually, startWorld, type World } from '../support/world.ts';
 import { gate } from '../workers/steps.ts';
-import { readdress } from './operator.ts';
+import { inShell, readdress } from './operator.ts';
 import {
   addPerson,
   ask,
@@ -214,11 +214,11 @@ describe("the operator's command", () => {
   test('needs a change that exists, an id that is one, and settings that are complete', async () => {
     const world = await startWorld({ workers: false });
     const [unknown, malformed, missing, nonsense, settings] = await Promise.all([
-      readdress(world, ['cancel', 'AAAAAAAAAAAAAAAAAAAAAA']),
+      inShell(world, ['cancel', 'AAAAAAAAAAAAAAAAAAAAAA']),
       readdress(world, ['cancel', '../../etc/passwd']),
       readdress(world, ['cancel']),
       readdress(world, ['constructor']),
-      readdress({ env: { SEALING_KEYS: 'short' } }, ['cancel', 'AAAAAAAAAAAAAAAAAAAAAA']),
+      inShell({ env: { SEALING_KEYS: 'short' } }, ['cancel', 'AAAAAAAAAAAAAAAAAAAAAA']),
     ]);
     expect(unknown).toMatchObject({ code: 1, lines: [] });
     expect(unknown.stderr).toContain('no such change');
