@@ -11,7 +11,7 @@ export function bundle(name: 'index' | 'element'): Promise<string> {
 
 async function make(name: string): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [new URL(`../../src/client/${name}.ts`, import.meta.url).pathname],
+    entryPoints: [new URL(`../../client/${name}.ts`, import.meta.url).pathname],
     bundle: true,
     minify: true,
     format: 'esm',

@@ -93,12 +93,12 @@ describe('under `both`, who has agreed hears of an end that came without the oth
   }
   const startBoth = () => startWorld({ env: { CONFIRMATION: 'both' } });
 
-  test('the new mailbox, of the time that ran out', async () => {
+  test('the new mailbox, of the time that ran out; the current one, which was asked, that it is over', async () => {
     const world = await startBoth();
     const asked = await halfAgreed(world, 'new');
     world.pass(HOUR);
     await expectTold(world, asked, 'failed', NEW, ['end.expired', 'end.next']);
-    expect(mailsOf(world, asked).filter((line) => line.startsWith('stopped'))).toEqual([]);
+    await expectTold(world, asked, 'stopped', OLD, ['end.expired']);
   });
 
   test('the current mailbox, of the user who thought better of it', async () => {
@@ -110,11 +110,13 @@ describe('under `both`, who has agreed hears of an end that came without the oth
     expect(mailsOf(world, asked).filter((line) => line.startsWith('failed'))).toEqual([]);
   });
 
-  test('the current mailbox, of a newer request', async () => {
+  test('the current mailbox, by the next question alone when a newer request came', async () => {
     const world = await startBoth();
     const asked = await halfAgreed(world, 'current');
-    await ask(world, { sub: asked.sub, email: OLD }, 'ada@newer.example');
-    await expectTold(world, asked, 'stopped', OLD, ['end.superseded']);
+    const newer = await ask(world, { sub: asked.sub, email: OLD }, 'ada@newer.example');
+    expect((await mail(world, newer, 'approve')).to).toEqual([OLD]);
+    await quiet(world);
+    expect(mailsOf(world, asked).filter((line) => line.startsWith('stopped'))).toEqual([]);
   });
 });
 
