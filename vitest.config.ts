@@ -1,9 +1,13 @@
-import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { StoryFirst } from './test/support/story-first.ts';
 
 const BROWSER = 'test/**/*.browser.test.ts';
-const limits = { testTimeout: 20_000, hookTimeout: 60_000 };
+const shared = {
+  testTimeout: 20_000,
+  hookTimeout: 60_000,
+  // Files share what they import: to read it anew for each would take as long as to run them.
+  isolate: false,
+};
 
 export default defineConfig({
   test: {
@@ -12,7 +16,7 @@ export default defineConfig({
     sequence: { sequencer: StoryFirst },
     pool: 'forks',
     // The tests wait more than they work: vitest's own number, one less than the cores, leaves two cores idle.
-    maxWorkers: Math.max(3, availableParallelism()),
+    maxWorkers: 6,
     reporters: ['default', ['json', { outputFile: '.reports/tests.json' }]],
     projects: [
       {
@@ -20,7 +24,7 @@ export default defineConfig({
           name: 'node',
           include: ['test/**/*.test.ts'],
           exclude: [...configDefaults.exclude, BROWSER],
-          ...limits,
+          ...shared,
         },
       },
       {
@@ -29,7 +33,7 @@ export default defineConfig({
           include: [BROWSER],
           // A real browser on a shared machine may be late once. Nothing else is ever tried again.
           retry: process.env['CI'] ? 2 : 0,
-          ...limits,
+          ...shared,
         },
       },
     ],

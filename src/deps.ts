@@ -35,9 +35,11 @@ export type Deps<C extends Config = Config> = {
   metrics: Metrics;
 };
 
-/** What a host may put in place of the process's own: a test's clock, randomness, measures, a log sink. */
+/** What a host may put in place of the process's own: a test's clock and hurry, randomness, measures, a log sink. */
 export type Ambient = Partial<Pick<Deps, 'now' | 'random' | 'metrics'>> & {
   logTo?: DestinationStream;
+  /** How often the workers look for what no bell rang for. */
+  tickMs?: number;
 };
 
 /** Opens the connections and builds what stands on them. Redis may still be away. */

@@ -21,6 +21,7 @@ export type Reconciler = { stop(): void; sweep(): Promise<void> };
 export function startReconciler(
   deps: WorkerDeps,
   wake: (lanes: readonly Lane[]) => void,
+  everyMs: number = TICK_MS,
 ): Reconciler {
   const { changes, log, redis } = deps;
   let since = -Infinity;
@@ -53,7 +54,7 @@ export function startReconciler(
     } catch (error) {
       log.warn({ event: 'reconcile.failed', ...describeError(error) });
     }
-    if (!stopped) timer = setTimeout(() => void tick(), TICK_MS);
+    if (!stopped) timer = setTimeout(() => void tick(), everyMs);
   };
   void tick();
   return {

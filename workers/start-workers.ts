@@ -64,7 +64,8 @@ export async function startWorkers(
         ),
       );
     bell = listen(deps, blocking, (lane, heard) => lanes.get(lane)?.wake(heard));
-    reconciler = startReconciler(deps, (due) => due.forEach((lane) => lanes.get(lane)?.wake()));
+    const wakeAll = (due: readonly Lane[]) => due.forEach((lane) => lanes.get(lane)?.wake());
+    reconciler = startReconciler(deps, wakeAll, ambient.tickMs);
     readiness.started();
     log.info({ event: 'workers.started' });
     // Only a hint: a Redis that went away again costs no more than this line.

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { readBothConfigs } from '../../src/config.ts';
 import { startWorkers } from '../../workers/start-workers.ts';
 import { ask, comparable, dump, newUser, quiet } from '../support/wire.ts';
-import { startWorld, type World } from '../support/world.ts';
+import { startWorld, TICK_MS, type World } from '../support/world.ts';
 import { compare } from './ranks.ts';
 
 /** Whose an address already is. All are of one length. */
@@ -32,10 +32,12 @@ const plain = (text: string): string =>
 async function shapeOf(world: World): Promise<[key: string, value: string][]> {
   const entries = Object.entries(await dump(world)).map(([key, value]): [string, string] => [
     plain(key.replace(world.prefix, '')),
-    plain(value.replaceAll(world.prefix, '')),
+    plain(value.replaceAll(world.env['AUTH0_DOMAIN']!, 'tenant')),
   ]);
   return entries
-    .filter(([key]) => !/:stalled-check$|:meta$|:tenant:events|:mail:events|:upkeep:/.test(key))
+    .filter(
+      ([key]) => !/:stalled-check$|:meta$|:tenant:events|:mail:events|:upkeep:|:pulse$/.test(key),
+    )
     .toSorted(([a, n], [b, m]) => a.localeCompare(b) || n.localeCompare(m));
 }
 
@@ -61,6 +63,7 @@ async function seen(kind: Kind) {
   // Up to the click of the new mailbox, what the workers do is the same as well.
   const workers = await startWorkers(readBothConfigs(world.env).workers, {
     now: () => world.now(),
+    tickMs: TICK_MS,
     logTo: { write: () => undefined },
   });
   onTestFinished(() => workers.close());

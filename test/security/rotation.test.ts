@@ -12,7 +12,7 @@ import { createSealer } from '../../src/seal.ts';
 import { startApi } from '../../src/process/start-api.ts';
 import { createChangeStore } from '../../src/store/changes.ts';
 import { startWorkers } from '../../workers/start-workers.ts';
-import { callApi, eventually, startWorld, tokenIn, type World } from '../support/world.ts';
+import { callApi, eventually, startWorld, TICK_MS, tokenIn, type World } from '../support/world.ts';
 import { startProcess } from '../support/processes.ts';
 import { dump, expectProblem, newUser, quiet } from '../support/wire.ts';
 import { askFor, TIMING } from '../domain/stories.ts';
@@ -26,7 +26,7 @@ async function deploy(world: World, keys: string[], env: Record<string, string> 
   const settings = { ...world.env, SEALING_KEYS: keys.join(','), ...env };
   const configs = readBothConfigs(settings);
   const logTo = { write: (line: string) => void world.logs.push(JSON.parse(line)) };
-  const ambient = { now: () => world.now(), logTo };
+  const ambient = { now: () => world.now(), logTo, tickMs: TICK_MS };
   const [api, workers] = [
     await startApi(configs.api, ambient),
     await startWorkers(configs.workers, ambient),

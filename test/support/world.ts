@@ -19,6 +19,8 @@ export type WorldOptions = {
   tenant?: TenantOptions;
   /** Default true. */
   workers?: boolean;
+  /** How often the workers look for what no bell rang for; short, so that time that has passed is seen. */
+  tickMs?: number;
 };
 
 export type World = {
@@ -48,6 +50,9 @@ export type Answer = {
   body: any;
   text: string;
 };
+
+/** Of workers in a world of passing time. */
+export const TICK_MS = 100;
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const redisUrl = inject('redisUrl');
@@ -89,7 +94,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const configs = readBothConfigs(env);
   const api = await startApi(configs.api, { now, logTo });
   const workers =
-    options.workers === false ? undefined : await startWorkers(configs.workers, { now, logTo });
+    options.workers === false
+      ? undefined
+      : await startWorkers(configs.workers, { now, logTo, tickMs: options.tickMs ?? TICK_MS });
   // A door that is still looking for its Redis answers 503, and a story would start with that.
   if (env['REDIS_URL'] === redisUrl)
     for (const { url } of [api, ...(workers ? [workers] : [])])

@@ -63,7 +63,7 @@ const parkedOf = ({ redis, prefix }: World) => redis.zrange(`${prefix}:parked`, 
 
 describe('a wake-up that is lost', () => {
   test('between the write and the ring, as when the API dies there, costs two seconds at most', async () => {
-    const world = await startWorld();
+    const world = await startWorld({ tickMs: 1000 });
     const invited = await invite(world);
     await storeOf(world).decide(invited.id, (change) => agree(change, 'new', world.now()));
     expect(await untilStatus(world, invited, 'committed', 2500)).toBeDefined();

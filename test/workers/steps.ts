@@ -11,7 +11,7 @@ import { createChangeStore } from '../../src/store/changes.ts';
 import type { Lane } from '../../src/store/lanes.ts';
 import type { Claim } from '../../src/store/outbox.ts';
 import { startWorkers, type RunningWorkers } from '../../workers/start-workers.ts';
-import { eventually, tokenIn, type LogLine, type World } from '../support/world.ts';
+import { eventually, TICK_MS, tokenIn, type LogLine, type World } from '../support/world.ts';
 
 export const OLD = 'ada@example.com';
 export const NEW = 'ada@example.org';
@@ -91,7 +91,11 @@ export async function startDeployment(
 ): Promise<RunningWorkers> {
   const { workers } = readBothConfigs({ ...world.env, ...env });
   const logTo = { write: (line: string) => void world.logs.push(JSON.parse(line) as LogLine) };
-  const running = await startWorkers(workers, { now: () => world.now(), logTo });
+  const running = await startWorkers(workers, {
+    now: () => world.now(),
+    logTo,
+    tickMs: TICK_MS,
+  });
   onTestFinished(() => running.close());
   return running;
 }
