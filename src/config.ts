@@ -4,28 +4,9 @@
  * The only reader of `process.env`.
  */
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
-import {
-  androidApps,
-  crashes,
-  duration,
-  flag,
-  hostname,
-  integer,
-  iosApps,
-  isLoopback,
-  languagesOf,
-  limit,
-  privateKey,
-  mails,
-  proxies,
-  redisUrl,
-  sealingKeys,
-  siteUrl,
-  url,
-  urls,
-  webhookSecrets,
-} from './config-grammar.ts';
+import type { z } from 'zod';
+import { isLoopback, languagesOf } from './config-grammar.ts';
+import { api, shared, workers } from './config-schema.ts';
 
 /** The settings do not make a service. `problems` has one line for each fault. */
 export class ConfigError extends Error {
@@ -44,108 +25,6 @@ export class ConfigError extends Error {
 export const EX_CONFIG = 78;
 
 type Env = Record<string, string | undefined>;
-
-const shared = z.object({
-  REDIS_URL: redisUrl,
-  SEALING_KEYS: sealingKeys,
-  AUTH0_DOMAIN: hostname,
-  AUTH0_BASE_URL: url.optional(),
-  PUBLIC_URL: siteUrl,
-  CONFIRMATION: z.enum(['new', 'both', 'auto'], 'write new, both or auto').default('new'),
-  LINK_TTL: duration('1s', '24h').prefault('1h'),
-  UNDO_WINDOW: duration('1s', '30d').prefault('7d'),
-  LIMIT_COMMITTED: limit.prefault('5/7d'),
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  ALLOW_VOLATILE_REDIS: flag.prefault('0'),
-  WEBHOOK_URL: url.optional(),
-  AUDIT_LENGTH: integer(0, 10_000_000).prefault('10000'),
-  ...mails,
-  CODE: z.enum(['on', 'off'], 'write on or off').default('off'),
-  SHUTDOWN_GRACE: duration('1s', '5m').prefault('20s'),
-  BRAND_NAME: z
-    .string()
-    .max(80)
-    .regex(/^[^\p{Cc}<>]+$/u, 'use plain text')
-    .optional(),
-  BRAND_COLOR: z
-    .string()
-    .regex(/^#[0-9a-f]{6}$/i, 'write a colour like #0a66c2')
-    .default('#2457d6'),
-  SUPPORT_URL: url.optional(),
-  LINK_STYLE: z.enum(['fragment', 'query'], 'write fragment or query').default('fragment'),
-  CONFIRM_URL: url.optional(),
-  CRASH_AT: crashes.prefault(''),
-});
-
-const api = z.object({
-  HOST: z.string().default('127.0.0.1'),
-  PORT: integer(0, 65_535).prefault('3000'),
-  AUTH0_AUDIENCE: z.string().min(1),
-  AUTH0_ISSUERS: urls.optional(),
-  REQUIRED_SCOPE: z
-    .string()
-    .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'write one scope (RFC 6749 scope-token)')
-    .default('change:email'),
-  MAX_AUTH_AGE: integer(0, 86_400).prefault('300'),
-  AUTH_TIME_CLAIM: z.string().min(1).default('https://readdress/auth_time'),
-  AMR_CLAIM: z.string().min(1).default('https://readdress/amr'),
-  PASSWORDLESS: z.enum(['refuse', 'allow'], 'write refuse or allow').default('refuse'),
-  DOCS: z.enum(['on', 'off'], 'write on or off').optional(),
-  NODE_ENV: z.string().optional(),
-  DPOP: z.enum(['off', 'allowed', 'required'], 'write off, allowed or required').default('off'),
-  CONFIRM_BY: z.enum(['link', 'session'], 'write link or session').default('link'),
-  CORS_ORIGINS: urls.prefault(''),
-  RETURN_URLS: urls.prefault(''),
-  TRUST_PROXY: proxies.prefault(''),
-  LIMIT_USER: limit.prefault('5/1h'),
-  LIMIT_IP: limit.prefault('60/1m'),
-  LIMIT_LINK: limit.prefault('30/1m'),
-  RESEND_AFTER: duration('1s', '24h').prefault('60s'),
-  APP_LINKS_IOS: iosApps.prefault(''),
-  APP_LINKS_ANDROID: androidApps.prefault(''),
-  OLD_MAILBOX_WAIT: duration('0s', '30d').prefault('0s'),
-  DRAIN_DELAY: duration('0s', '1m').prefault('3s'),
-  METRICS_HOST: z.string().default('127.0.0.1'),
-  METRICS_PORT: integer(0, 65_535).optional(),
-});
-
-const workers = z.object({
-  AUTH0_CLIENT_ID: z.string().min(1),
-  AUTH0_CLIENT_SECRET: z.string().min(1).optional(),
-  AUTH0_PRIVATE_KEY: privateKey.optional(),
-  AUTH0_MANAGEMENT_AUDIENCE: z.string().min(1).optional(),
-  AUTH0_RATE: z
-    .string()
-    .regex(/^(?!0+(\.0+)?$)\d{1,4}(\.\d{1,3})?$/, 'write calls per second, like 2 or 0.5')
-    .transform(Number)
-    .prefault('2'),
-  SMTP_URL: z.string().transform((text, ctx) => {
-    const parsed = URL.canParse(text) ? new URL(text) : undefined;
-    if (parsed && /^smtps?:$/.test(parsed.protocol) && parsed.hostname !== '') return parsed;
-    ctx.addIssue({ code: 'custom', message: 'write smtp://user:pass@host:587 or smtps://…' });
-    return z.NEVER;
-  }),
-  ALLOW_INSECURE_SMTP: flag.prefault('0'),
-  MAIL_FROM: z
-    .string()
-    .regex(/^[^\p{Cc}<>",;]*<[^\s<>@,;"]+@[^\s<>@,;"]+>$|^[^\s<>@,;"]+@[^\s<>@,;"]+$/u, {
-      message: 'write one address, like Example <no-reply@example.com>',
-    }),
-  COMMIT_DEADLINE: duration('1s', '30d').prefault('72h'),
-  UNDO_LOCK: duration('0s', '30d').prefault('24h'),
-  REVOKE: z.enum(['none', 'sessions', 'all'], 'write none, sessions or all').default('none'),
-  UNVERIFIED_MAILBOX: z
-    .enum(['informed', 'trusted'], 'write informed or trusted')
-    .default('informed'),
-  SYNC_NAME: z.enum(['on', 'off'], 'write on or off').default('off'),
-  WEBHOOK_SECRETS: webhookSecrets.optional(),
-  WEBHOOK_INCLUDE_ADDRESSES: flag.prefault('0'),
-  PASSWORD_RESET_URL: url.optional(),
-  WORKER_HOST: z.string().default('127.0.0.1'),
-  WORKER_PORT: integer(0, 65_535).prefault('9464'),
-  TASK_LEASE: duration('5s', '25s').prefault('25s'),
-  TENANT_PATIENCE: duration('1s', '10m').prefault('30s'),
-});
 
 type Shared = z.output<typeof shared>;
 type Api = Shared & z.output<typeof api>;

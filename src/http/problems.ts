@@ -2,6 +2,7 @@
  * How every refusal and fault looks from outside: RFC 9457 problem details with a stable `code`.
  * A code that is missing here does not compile. `expose` alone decides what leaves.
  */
+import type { Why } from './auth/why.ts';
 import { SealError } from '../seal.ts';
 import { UnreadableRecord } from '../store/records.ts';
 import { StoreUnavailable } from '../store/redis.ts';
@@ -146,43 +147,6 @@ export const PROBLEMS = {
 } as const satisfies Record<string, Row>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
-
-/**
- * Why a caller was refused with 401 or 403: for the operator's log and measures, never for the
- * caller. A documented, closed set (docs/operations.md).
- */
-export const WHYS = [
-  'no-token',
-  'scheme',
-  'malformed',
-  'algorithm',
-  'issuer',
-  'unknown-key',
-  'signature',
-  'audience',
-  'expired',
-  'not-yet-valid',
-  'machine-token',
-  'delegated-token',
-  'sub',
-  'bound-token',
-  'unbound-token',
-  'proof-missing',
-  'proof-malformed',
-  'proof-key',
-  'proof-method',
-  'proof-url',
-  'proof-token',
-  'proof-claims',
-  'proof-time',
-  'proof-replayed',
-  'scope',
-  'claim-missing',
-  'claim-invalid',
-  'too-old',
-  'no-second-factor',
-] as const;
-export type Why = (typeof WHYS)[number];
 
 export type ProblemExtras = {
   why?: Why | undefined;

@@ -20,6 +20,7 @@ import { registerRequestLog } from './plugins/request-log.ts';
 import { registerSecurityHeaders } from './plugins/security-headers.ts';
 import { registerStrictHttp } from './plugins/strict-http.ts';
 import type { Readiness } from '../process/readiness.ts';
+import { registerCode } from './routes/code.ts';
 import { registerEmailChanges } from './routes/email-changes.ts';
 import { registerKeep } from './routes/keep.ts';
 import { registerHealth } from './routes/health.ts';
@@ -82,6 +83,7 @@ export async function buildApp(deps: ApiDeps, readiness: Readiness): Promise<App
   app.register(async (api: App) => {
     registerHealth(api, readiness);
     registerEmailChanges(api, deps);
+    registerCode(api, deps);
     registerKeep(api, deps);
     registerLiveStatus(api, deps);
     registerLinks(api, deps);

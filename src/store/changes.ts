@@ -3,48 +3,25 @@
  * is a compare-and-set that carries along the tasks that follow, the audit lines, and the end of the
  * task that caused it.
  */
-import type { Result } from 'ioredis';
-import {
-  type EmailChange,
-  type Recorded,
-  type Refused,
-  type Step,
-  type Task,
-  type UserChanges,
-  type Verdict,
+import type {
+  EmailChange,
+  Recorded,
+  Refused,
+  Step,
+  Task,
+  UserChanges,
+  Verdict,
 } from '../domain/email-change.ts';
-import { keepUntil } from '../domain/retention.ts';
-import { farewells } from '../domain/endings.ts';
-import {
-  actsOf,
-  actTasks,
-  eventTask,
-  transitionsOf,
-  type Act,
-  type Transition,
-} from '../domain/transitions.ts';
-import type { Clock } from '../clock.ts';
+import type { Act, Transition } from '../domain/transitions.ts';
 import type { Sealer } from '../seal.ts';
-import { openAudit, sealAudit, type AuditEntry, type Cause } from './audit.ts';
+import { openAudit, type AuditEntry } from './audit.ts';
 import { keysOf } from './keys.ts';
-import { createOutbox, outboxArgs, outboxKeys, type Claim } from './outbox.ts';
-import { openRecord, readRecord, recordWrite, type Found, type RecordWrite } from './records.ts';
+import { createOutbox, type Claim } from './outbox.ts';
+import { openRecord, readRecord, type Found } from './records.ts';
+import { answered, StoreUnavailable, type RedisClient } from './redis.ts';
 import { createResealer, keysLike } from './reseal.ts';
-import type { Pulse } from './pulse.ts';
-import { answered, lua, StoreUnavailable, type RedisClient } from './redis.ts';
-import { findUser, userWrites, type FoundUser } from './users.ts';
-
-declare module 'ioredis' {
-  interface RedisCommander<Context> {
-    swap(keys: number, ...args: string[]): Result<'written' | 'conflict' | 'stale', Context>;
-  }
-}
-
-/** What becomes of the claimed task with this write. */
-export type ClaimEnd =
-  | { fate: 'done' }
-  | { fate: 'hold' }
-  | { fate: 'later'; ms: number; uncounted?: boolean; notOurs?: boolean };
+import { createSwap, type ClaimEnd, type How, type Scene, type StoreOptions } from './swap.ts';
+import { findUser, type FoundUser } from './users.ts';
 
 /** The claim was lost: the lease ran out and somebody else took the task. Nothing was written. */
 export class StaleClaim extends Error {
@@ -73,21 +50,10 @@ export type Decided =
     }
   | { verdict: Refused };
 
-/** For a worker: the claim it writes under and what becomes of its task. */
-export type How = {
-  claim?: Claim & ClaimEnd;
-  cause?: Cause;
-  /** Asked before, and only the answer may have been lost. */
-  again?: boolean;
-};
-
 /** Where a decision begins: at a change's id, or at what was read of it already. */
 export type Start = string | Found<EmailChange>;
 const idOf = (start: Start): string => (typeof start === 'string' ? start : start.value.id);
 const knownOf = (start: Start) => (typeof start === 'string' ? undefined : start);
-
-/** What was read for a decision: the change it is about first, and what else it may write. */
-type Scene = { changes: readonly Found<EmailChange>[]; user?: FoundUser };
 
 const NOTHING: Step = { kind: 'write', changes: [], tasks: [] };
 /** Lost races in a row before we give up: each lost race is somebody else's progress. */
@@ -95,86 +61,21 @@ const RACES = 50;
 
 export type ChangeStore = ReturnType<typeof createChangeStore>;
 
-export type StoreOptions = {
-  /** Whether transitions are to be told to a webhook; `undefined`: as the workers have said. */
-  events: boolean | undefined;
-  /** How many lines the audit trail keeps, roughly; 0 = none. */
-  auditLength: number;
-  clock: Clock;
-  /** Remembers what was acknowledged. */
-  pulse?: Pick<Pulse, 'process' | 'wrote' | 'hasReceiver'>;
-};
-
 export function createChangeStore(
   redis: RedisClient,
   sealer: Sealer,
   prefix: string,
   options: StoreOptions,
 ) {
-  const { clock, pulse } = options;
-  redis.defineCommand('swap', { lua: lua('outbox', 'swap') });
+  const { clock } = options;
   const keys = keysOf(prefix, sealer);
   const outbox = createOutbox(redis, keys, clock);
+  const swap = createSwap(redis, sealer, keys, options);
 
   const findChange = (id: string): Promise<Found<EmailChange> | undefined> =>
     readRecord(redis, sealer, keys.change(id), id);
 
   const readUser = (sub: string): Promise<FoundUser> => findUser(redis, sealer, keys.user(sub));
-
-  /**
-   * Writes a step over what was read, with the tasks and audit lines that follow from it and, for
-   * a worker, the fate of the task under its claim. What was not read must not exist yet.
-   */
-  const swap = async (step: Step, scene: Scene, how: How = {}) => {
-    const versionOf = (id: string) =>
-      scene.changes.find((found) => found.value.id === id)?.version ?? 0;
-    const writes: RecordWrite[] = step.changes.map((change) =>
-      recordWrite(sealer, change.id, change, versionOf(change.id), keepUntil(change)),
-    );
-    const { sub } = step.changes[0] ?? {};
-    const userKeys = step.user && sub !== undefined ? keys.user(sub) : [];
-    if (step.user && sub !== undefined)
-      writes.push(
-        ...userWrites(sealer, userKeys, { ...step.user, sub }, scene.user, keepUserUntil(step)),
-      );
-    const before = scene.changes.map((found) => found.value);
-    const transitions = transitionsOf(before, step.changes);
-    const acts = actsOf(before, step.changes);
-    const tasks = [
-      ...step.tasks,
-      ...farewells(before, step.changes),
-      ...((options.events ?? pulse?.hasReceiver())
-        ? [...transitions.map(eventTask), ...actTasks(acts)]
-        : []),
-    ];
-    const plan = {
-      now: clock.now(),
-      ...(pulse ? { process: pulse.process } : {}),
-      ...(how.claim ? { claim: how.claim } : {}),
-      writes,
-      tasks: tasks.map((task) => [task.at, `${task.change}:${task.name}`]),
-      ...(step.changes.length > 0
-        ? { announce: [keys.changed, step.changes.map((change) => change.id).join(' ')] }
-        : {}),
-      audit:
-        options.auditLength > 0
-          ? sealAudit(sealer, keys.audit, before, step.changes, how.cause)
-          : [],
-      auditLength: options.auditLength,
-    };
-    const names = [
-      ...outboxKeys(keys),
-      keys.audit,
-      keys.pulse,
-      ...step.changes.map((change) => keys.change(change.id)),
-      ...userKeys,
-    ];
-    const result = await answered(
-      redis.swap(names.length, ...names, ...outboxArgs(clock), JSON.stringify(plan)),
-    );
-    if (result === 'written') pulse?.wrote(plan.now);
-    return { result, transitions, acts, tasks };
-  };
 
   /**
    * Asks the rule of what is `known`, else of what it reads, and writes what it says. Who loses a race
@@ -317,11 +218,4 @@ export function createChangeStore(
       );
     },
   };
-}
-
-/** The index outlives all it points to: the longest undo window is 30 days. */
-function keepUserUntil(step: Step): number | undefined {
-  const ends = step.changes.map((change) => keepUntil(change) ?? Infinity);
-  const end = Math.max(...ends, step.user?.lockedUntil ?? 0) + 30 * 24 * 3_600_000;
-  return end === Infinity ? undefined : end;
 }

@@ -1,7 +1,8 @@
 /** The WWW-Authenticate answers of RFC 6750, RFC 9449 and RFC 9470. */
 import type { FastifyRequest } from 'fastify';
 import type { ApiConfig } from '../../config.ts';
-import { Problem, PROBLEMS, type Why } from '../problems.ts';
+import { Problem, PROBLEMS } from '../problems.ts';
+import type { Why } from './why.ts';
 
 /** What proofs may be signed with: Auth0's SDKs use ES256, as phones' key stores do. */
 export const PROOF_ALGS = ['ES256', 'PS256', 'RS256'];

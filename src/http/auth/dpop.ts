@@ -8,7 +8,7 @@ import type { FastifyRequest } from 'fastify';
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify, type JWTPayload } from 'jose';
 import type { ApiConfig } from '../../config.ts';
 import type { Deps } from '../../deps.ts';
-import type { Why } from '../problems.ts';
+import type { Why } from './why.ts';
 import { createReplays } from '../../store/replays.ts';
 import { PROOF_ALGS, type ChallengeCode } from './challenge.ts';
 

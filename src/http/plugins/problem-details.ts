@@ -10,7 +10,8 @@ import { describeError } from '../../process/log.ts';
 import { localeAmong } from '../../locales/messages.ts';
 import { PAGE_CSP } from '../pages/assets.ts';
 import { renderErrorPage, type PageError } from '../pages/render.ts';
-import { expose, problemBody, Problem, PROBLEMS, type ProblemCode, type Why } from '../problems.ts';
+import { expose, problemBody, Problem, PROBLEMS, type ProblemCode } from '../problems.ts';
+import type { Why } from '../auth/why.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 
 declare module 'fastify' {

@@ -2,12 +2,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ApiDeps, App } from '../api-deps.ts';
-import { afterWrite } from '../../after-write.ts';
 import { sameAddress } from '../../domain/account.ts';
-import { tryCode } from '../../domain/code.ts';
 import { request as decideRequest, resend, type Postage } from '../../domain/request.ts';
 import { cancel, type EmailChange } from '../../domain/email-change.ts';
-import { createChangeId, isConfirmationCode } from '../../links.ts';
+import { createChangeId } from '../../links.ts';
 import {
   authenticate,
   authTimeOf,
@@ -17,19 +15,13 @@ import {
 } from '../auth/authenticate.ts';
 import { causeOf } from '../plugins/cause.ts';
 import { enforce, limitPerIp, show } from '../plugins/rate-limit.ts';
-import { Problem, refusalProblem } from '../problems.ts';
-import type { Decided, Rule } from '../../store/changes.ts';
+
+import type { Decided } from '../../store/changes.ts';
 import type { Found } from '../../store/records.ts';
 import { readAsked, requestBody } from './asked.ts';
-import { findOwn } from './own-change.ts';
+import { decideOwn, findOwn, written } from './own-change.ts';
 import { changeSchema, problemSchema, viewOf } from './views.ts';
 
-const codeBody = z.strictObject({
-  code: z
-    .string()
-    .regex(/^\d{4} ?\d{4}$/)
-    .describe('The eight digits of the confirmation mail.'),
-});
 const idParams = z.object({ id: z.string() });
 const nothing = z.undefined().or(z.null()).or(z.strictObject({}));
 
@@ -144,32 +136,6 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
     },
   );
 
-  app.post(
-    '/v1/email-changes/:id/confirm',
-    {
-      onRequest: [limitPerIp(limits.link, 'link'), signedIn],
-      schema: {
-        ...secured,
-        params: idParams,
-        body: codeBody,
-        response: { 202: changeSchema, '4xx': problemSchema },
-      },
-    },
-    async (req, reply) => {
-      const found = await findOwn(deps, req.user.sub, req.params.id);
-      if (!config.codeOn) throw new Problem('not-found');
-      const decided = await decideOwn(deps, req, found, (recorded) =>
-        tryCode(recorded, isConfirmationCode(req.body.code.replace(' ', ''), recorded), now()),
-      );
-      const change = settled(deps, req, decided);
-      if (found.value.agreed.new === undefined && change.agreed.new !== undefined)
-        await deps.postage.forgive(change);
-      if (change.status === 'pending' && change.agreed.new === undefined)
-        throw new Problem('invalid-code');
-      return reply.status(202).send(viewOf(change, now()));
-    },
-  );
-
   app.delete(
     '/v1/email-changes/:id',
     {
@@ -183,7 +149,7 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
     },
     async (req, reply) => {
       const found = await findOwn(deps, req.user.sub, req.params.id);
-      settled(
+      written(
         deps,
         req,
         await decideOwn(deps, req, found, (change) => cancel(change, 'user', now())),
@@ -191,17 +157,6 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
       return reply.status(204).send(null);
     },
   );
-}
-
-async function decideOwn(
-  deps: ApiDeps,
-  req: FastifyRequest,
-  own: Found<EmailChange>,
-  rule: Rule,
-): Promise<Decided> {
-  const decided = await deps.changes.decide(own, rule, { cause: causeOf(req, 'user') });
-  if (!decided) throw new Problem('not-found');
-  return decided;
 }
 
 /** What may send a mail counts: for the user, visibly, and for the mailboxes that it would go to. */
@@ -227,20 +182,12 @@ async function withinLimits(
     const [left] = await Promise.all([limits.user.giveBack(user), giveBack()]);
     if (left) show(left, 'user', reply);
   }
-  return settled(deps, req, decided);
+  return written(deps, req, decided);
 }
 
 /** The open change that a request for this address would only ask again. */
 const repeated = (latest: EmailChange | undefined, email: string): EmailChange | undefined =>
   latest?.status === 'pending' && sameAddress(latest.email, email) ? latest : undefined;
-
-/** Past the decision: a refusal leaves as a problem, a write is announced. */
-function settled(deps: ApiDeps, req: FastifyRequest, decided: Decided): EmailChange {
-  if (!('change' in decided)) throw refusalProblem(decided.verdict.refusal, deps.now());
-  deps.reached('request.written');
-  afterWrite(deps, decided, req.id);
-  return decided.change;
-}
 
 /** Polling costs next to nothing: an unchanged change is a 304. */
 function sendView(

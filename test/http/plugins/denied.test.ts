@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { freePort } from '../../../demo/ports.ts';
 import { createSigningKey } from '../../../stand-ins/tenant/keys.ts';
-import { WHYS, type Why } from '../../../src/http/problems.ts';
+import { WHYS, type Why } from '../../../src/http/auth/why.ts';
 import { createAppKey, proofOf, type ProofWish } from '../../support/dpop.ts';
 import { eventually, startWorld, type CallOptions, type World } from '../../support/world.ts';
 
