@@ -26,6 +26,19 @@ export const EX_CONFIG = 78;
 
 type Env = Record<string, string | undefined>;
 
+/** Adds what a `.env` in this folder says to the environment, which goes before it. */
+export function readDotEnv(): void {
+  try {
+    process.loadEnvFile('.env');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  }
+}
+
+/** Whether npm runs this process, as in `npm start`. */
+export const isRunByNpm = (env: Env = process.env): boolean =>
+  env['npm_lifecycle_event'] !== undefined;
+
 type Shared = z.output<typeof shared>;
 type Api = Shared & z.output<typeof api>;
 type Workers = Shared & z.output<typeof workers>;

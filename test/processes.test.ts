@@ -1,5 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { spawnRedis } from '../demo/redis.ts';
 import { createAppKey, proofOf } from './support/dpop.ts';
 import { startProcess } from './support/processes.ts';
@@ -82,6 +85,35 @@ describe('the built service', () => {
     );
     const codes = answers.map(({ body }) => body.code as string).toSorted();
     expect(codes).toEqual([...Array<string>(9).fill('invalid-dpop-proof'), 'not-found']);
+  });
+
+  test('SIGTERM to the npm that runs it ends the service too', async () => {
+    const world = await startWorld({ workers: false });
+    const service = await startProcess('both', world.env, 'npm');
+    await service.untilReady();
+    service.child.kill('SIGTERM');
+    await eventually(
+      () =>
+        fetch(`${service.url}/livez`).then(
+          () => false,
+          () => true,
+        ),
+      'the service to be gone',
+      15_000,
+    );
+    expect(service.logs.map(({ event }) => event)).toContain('workers.closed');
+  });
+
+  test('a .env in its folder is read, and the environment goes before it', async () => {
+    const world = await startWorld({ workers: false });
+    const folder = await mkdtemp(join(tmpdir(), 'readdress-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const lines = Object.entries({ ...world.env, BRAND_NAME: 'By File', REDIS_URL: 'none' });
+    await writeFile(join(folder, '.env'), lines.map(([k, v]) => `${k}="${v}"`).join('\n'));
+    const own = { REDIS_URL: world.env['REDIS_URL']! };
+    const service = await startProcess('both', own, 'dist', folder);
+    await service.untilReady();
+    expect(await (await fetch(`${service.url}/confirm`)).text()).toContain('By File');
   });
 
   test('SIGTERM drains and exits 0, also twice in a row', async () => {

@@ -1,14 +1,15 @@
 /** The ways a process ends: one clear message, one meaningful exit code, and nothing cut short. */
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
-import { ConfigError, EX_CONFIG } from '../config.ts';
+import { ConfigError, EX_CONFIG, isRunByNpm, readDotEnv } from '../config.ts';
 import { describeError } from './log.ts';
 import { WrongSealingKeys } from '../store/canary.ts';
 import { VolatileRedis } from '../store/redis.ts';
 
-/** Reads settings, or says all that is wrong with them and exits with EX_CONFIG (78). */
+/** Reads settings, `.env` included, or says all that is wrong with them and exits with EX_CONFIG (78). */
 export function exitOnBadConfig<T>(readConfig: () => T): T {
   try {
+    readDotEnv();
     return readConfig();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -46,6 +47,7 @@ export function closeOnExit(
   const grace = closeWithGrace({ delay, logger: false, skip: [...signals] }, ({ err }) =>
     close(err),
   );
+  if (isRunByNpm()) endWithParent();
   let closing = false;
   for (const signal of signals)
     process.on(signal, () => {
@@ -56,4 +58,12 @@ export function closeOnExit(
       door?.drain();
       setTimeout(() => grace.close(), delayMs);
     });
+}
+
+/** npm hands no SIGTERM on: when the npm that runs us is gone, we would go on alone. */
+function endWithParent(): void {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) process.kill(process.pid, 'SIGTERM');
+  }, 500).unref();
 }

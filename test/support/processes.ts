@@ -1,6 +1,7 @@
 /** The built service as operators run it: `node dist/…`, configured by the environment alone. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { freePort } from '../../demo/ports.ts';
 import { eventually, type LogLine } from './world.ts';
@@ -28,11 +29,15 @@ const SOURCES = { api: 'src/server.ts', workers: 'workers/main.ts', both: 'start
 export async function startProcess(
   role: keyof typeof ENTRIES,
   env: Record<string, string>,
-  from: 'dist' | 'source' = 'dist',
+  from: 'dist' | 'source' | 'npm' = 'dist',
+  cwd = process.cwd(),
 ): Promise<ServiceProcess> {
-  const entry = from === 'dist' ? [ENTRIES[role]] : ['--import', 'tsx', SOURCES[role]];
+  const entry = from === 'source' ? ['--import', 'tsx', SOURCES[role]] : [resolve(ENTRIES[role])];
   const [port, workerPort] = [await freePort(0), await freePort(0)];
-  const child = spawn(process.execPath, entry, {
+  const [command, args] =
+    from === 'npm' ? ['npm', ['run', '--silent', 'start']] : [process.execPath, entry];
+  const child = spawn(command, args, {
+    cwd,
     env: { PATH: process.env['PATH'], ...env, PORT: String(port), WORKER_PORT: String(workerPort) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
