@@ -6,7 +6,6 @@ import { createPrivateKey } from 'node:crypto';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { LOCALES, type Languages, type Locale } from './locales/messages.ts';
-import { parseCrash } from './crash-points.ts';
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\]|::1)$/;
 export const isLoopback = (hostname: string): boolean => LOOPBACK.test(hostname);
@@ -103,14 +102,6 @@ export const webhookSecrets = list.transform((items, ctx) => {
     code: 'custom',
     message: 'write one or more secrets of 24 to 64 bytes, like whsec_<base64> (Standard Webhooks)',
   });
-  return z.NEVER;
-});
-
-/** For tests: where this process ends or stops itself. */
-export const crashes = list.transform((items, ctx) => {
-  const parsed = items.map(parseCrash);
-  if (parsed.every((crash) => crash !== undefined)) return parsed;
-  ctx.addIssue({ code: 'custom', message: 'write crash points, like commit.marked:2,mail.sent' });
   return z.NEVER;
 });
 

@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import {
   androidApps,
-  crashes,
   duration,
   flag,
   hostname,
@@ -50,7 +49,6 @@ export const shared = z.object({
   SUPPORT_URL: url.optional(),
   LINK_STYLE: z.enum(['fragment', 'query'], 'write fragment or query').default('fragment'),
   CONFIRM_URL: url.optional(),
-  CRASH_AT: crashes.prefault(''),
 });
 
 /** Of the API alone. */

@@ -72,7 +72,6 @@ const sharedConfig = (s: Shared) => {
     languages: languagesOf(s.LOCALES, s.DEFAULT_LOCALE),
     codeOn: s.CODE === 'on',
     shutdownGraceMs: s.SHUTDOWN_GRACE,
-    crashAt: s.CRASH_AT,
     linkStyle: s.LINK_STYLE,
     confirmUrl: s.CONFIRM_URL?.href ?? `${trimSlash(s.PUBLIC_URL)}/confirm`,
     brand: {

@@ -6,7 +6,6 @@ import { randomBytes } from 'node:crypto';
 import type { DestinationStream, Logger } from 'pino';
 import { createClock, type Clock } from './clock.ts';
 import type { Config } from './config.ts';
-import { createReached, type Reached } from './crash-points.ts';
 import { createMetrics, type Metrics } from './process/metrics.ts';
 import { createSealer, type Sealer } from './seal.ts';
 import { checkCanary, WrongSealingKeys } from './store/canary.ts';
@@ -31,7 +30,6 @@ export type Deps<C extends Config = Config> = {
   pulse: Pulse;
   subscription: Subscription;
   wakeUps: WakeUps;
-  reached: Reached;
   metrics: Metrics;
 };
 
@@ -73,7 +71,6 @@ export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambi
       changes.keys.changed,
     ),
     wakeUps: openWakeUps(redis, { prefix, tenant: config.tenant, log }),
-    reached: createReached(config.crashAt, random),
     metrics: ambient.metrics ?? createMetrics(),
   };
 }

@@ -16,7 +16,6 @@ export function weakenings(config: Config & Partial<ApiConfig> & Partial<WorkerC
       'TENANT_PATIENCE below 25s: a custom database may still write after we have read',
     !config.foldAddresses &&
       'FOLD_ADDRESSES=off: `+tags` and dots are a way round the limits of mail to one mailbox',
-    config.crashAt.length > 0 && 'CRASH_AT: this process ends itself in the middle of its work',
     config.trustsUnverified &&
       'UNVERIFIED_MAILBOX=trusted: whoever reads an unverified address can stop and undo changes',
     config.allowInsecureSmtp && 'SMTP without required TLS: mail may travel in clear',

@@ -449,7 +449,6 @@ test('what is weakened on purpose is said at start, one sentence each', () => {
     AUTH0_BASE_URL: 'http://localhost:4400',
     MAX_AUTH_AGE: '0',
     ALLOW_INSECURE_SMTP: '1',
-    CRASH_AT: 'commit.marked:2, mail.sent',
     TENANT_PATIENCE: '5s',
   });
   const said = new Set([...weakenings(weak.api), ...weakenings(weak.workers)]);
@@ -460,7 +459,6 @@ test('what is weakened on purpose is said at start, one sentence each', () => {
     'AUTH0_BASE_URL',
     'MAX_AUTH_AGE',
     'SMTP',
-    'CRASH_AT',
     'TENANT_PATIENCE',
     'PASSWORD_RESET_URL',
   ])
@@ -468,11 +466,5 @@ test('what is weakened on purpose is said at start, one sentence each', () => {
       [...said].filter((sentence) => sentence.startsWith(name)),
       name,
     ).toHaveLength(1);
-  expect(said.size).toBe(9);
-});
-
-test('a crash point that does not exist is a fault of the settings', () => {
-  expect(namesOf(faultsOf({ ...BOTH, CRASH_AT: 'commit.marked,commit.market' }))).toEqual([
-    'CRASH_AT',
-  ]);
+  expect(said.size).toBe(8);
 });

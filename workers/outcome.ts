@@ -33,7 +33,7 @@ export type TaskRun = {
    */
   hold: (rule: Rule) => Promise<Decided>;
   holdAmong: (rule: RuleAmong) => Promise<Decided>;
-  /** A step of this task, for tests that end the process there (`src/crash-points.ts`). */
+  /** A step of this task, for tests that end the process there (`src/signals.ts`). */
   reached: (step: string) => void;
 };
 

@@ -5,6 +5,7 @@
  */
 import { afterWrite } from '../src/after-write.ts';
 import type { EmailChange } from '../src/domain/email-change.ts';
+import { reached as reachStep } from '../src/signals.ts';
 import { StaleClaim, type Decided } from '../src/store/changes.ts';
 import type { Found } from '../src/store/records.ts';
 import { endFailure, endTask, patiently, type Due, type Ending } from './end-task.ts';
@@ -20,9 +21,9 @@ export async function runTask(deps: WorkerDeps, due: Due): Promise<Ending> {
   const startedAt = clock.monotonic();
   const end = async () => {
     const { outcome, found } = await process(deps, due);
-    deps.reached(`${kindOf(due.name)}.decided`);
+    reachStep(`${kindOf(due.name)}.decided`);
     const ending = await patiently(deps, (again) => endTask(deps, due, outcome, { found, again }));
-    deps.reached(`${kindOf(due.name)}.settled`);
+    reachStep(`${kindOf(due.name)}.settled`);
     return ending;
   };
   const ending = await end().catch((error: unknown) => endFailure(deps, due, error));
@@ -37,7 +38,7 @@ type Processed = { outcome: Outcome; found?: Found<EmailChange> };
 async function process(deps: WorkerDeps, due: Due): Promise<Processed> {
   const { change: id, name, claim, stored, requestId } = due;
   const { changes } = deps;
-  const reached = (step: string) => deps.reached(`${kindOf(name)}.${step}`);
+  const reached = (step: string) => reachStep(`${kindOf(name)}.${step}`);
   reached('claimed');
   if (id === '') return { outcome: { kind: 'park', why: 'no task at all' } };
   if (claim.deaths >= MAX_DEATHS) return { outcome: { kind: 'park', why: 'ends its workers' } };

@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { CRASH_POINTS } from '../../src/crash-points.ts';
+import { CRASH_POINTS } from './crash-points.mjs';
 import { eventually } from '../support/world.ts';
 import type { Member } from './deployment.ts';
 import { POINTS, SEED } from './plan.ts';

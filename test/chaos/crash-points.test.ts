@@ -1,13 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import { afterEach, expect, test, vi } from 'vitest';
-import { CRASH_POINTS, createReached, parseCrash } from '../../src/crash-points.ts';
+import { CRASH_POINTS, createCrasher, parseCrash } from './crash-points.mjs';
 
 const kill = vi.spyOn(process, 'kill').mockImplementation(() => true);
 afterEach(() => kill.mockClear());
 
 test('without CRASH_AT no point does anything', () => {
-  const reached = createReached([], randomBytes);
-  for (const point of CRASH_POINTS) reached(point as 'commit.read');
+  const reached = createCrasher([]);
+  for (const point of CRASH_POINTS) reached(point);
   expect(kill).not.toHaveBeenCalled();
 });
 
@@ -30,7 +29,7 @@ test.each(['commit', 'commit.mark', 'commit.marked:0', 'commit.marked:-1', 'nobo
 test('strikes at every hit, at the one that was named, or as often as chance has it', () => {
   const strikes = (text: string, hits: number): number => {
     kill.mockClear();
-    const reached = createReached([parseCrash(text)!], randomBytes);
+    const reached = createCrasher([parseCrash(text)!]);
     for (let i = 0; i < hits; i += 1) reached('commit.read');
     return kill.mock.calls.length;
   };

@@ -57,6 +57,7 @@ export type FleetOptions = {
 };
 
 const ENTRIES = { api: 'src/server.js', workers: 'workers/main.js' } as const;
+const CRASH_HERE = new URL('crash-here.mjs', import.meta.url).href;
 const REVIVE_AFTER_MS = 200;
 /** ioredis listens once more for each READONLY that a connection brings; the listeners go with it. */
 const LISTENERS =
@@ -94,7 +95,9 @@ export function startFleet(options: FleetOptions): Fleet {
     const port = await freePort();
     const operatorsPort = member.role === 'api' ? await freePort() : port;
     if (closed.signal.aborted) return 0;
-    const child = spawn(process.execPath, [join(options.dist, ENTRIES[member.role])], {
+    // Also where nothing is to crash, so that all lives are alike.
+    const args = ['--import', CRASH_HERE, join(options.dist, ENTRIES[member.role])];
+    const child = spawn(process.execPath, args, {
       env: {
         PATH: process.env['PATH'],
         ...options.env,

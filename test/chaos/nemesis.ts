@@ -3,7 +3,7 @@
  * against processes, Redis, the network between them, the tenant and the mail server.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CRASH_POINTS } from '../../src/crash-points.ts';
+import { CRASH_POINTS } from './crash-points.mjs';
 import type { Member } from './deployment.ts';
 import type { Leeway } from './history.ts';
 import { smtpFault, tenantFault } from './outside-faults.ts';

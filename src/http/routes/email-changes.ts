@@ -15,6 +15,7 @@ import {
 } from '../auth/authenticate.ts';
 import { causeOf } from '../plugins/cause.ts';
 import { enforce, limitPerIp, show } from '../plugins/rate-limit.ts';
+import { reached } from '../../signals.ts';
 
 import type { Decided } from '../../store/changes.ts';
 import type { Found } from '../../store/records.ts';
@@ -176,7 +177,7 @@ async function withinLimits(
   const user = sealer.fingerprint(sub, 'limit');
   enforce(await limits.user.take(user), 'user', reply);
   const { postage, giveBack } = await deps.postage.weigh({ sub, email, own, latest });
-  deps.reached('request.counted');
+  reached('request.counted');
   const decided = await decide(postage);
   if (decided.verdict.kind !== 'write') {
     const [left] = await Promise.all([limits.user.giveBack(user), giveBack()]);

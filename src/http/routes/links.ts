@@ -24,6 +24,7 @@ import { Problem, refusalProblem } from '../problems.ts';
 import type { Found } from '../../store/records.ts';
 import { createSettling, isUnderWay } from './settling.ts';
 import { inspectionSchema, outcomeOf, outcomeSchema, problemSchema } from './views.ts';
+import { reached } from '../../signals.ts';
 
 // No length of its own: what is too long is a wrong token like any other, and the body is bounded.
 const linkBody = z.strictObject({
@@ -134,7 +135,7 @@ export async function useLink(
   const { found, change, purpose: own } = await findByToken(deps, token);
   if (owner !== undefined && change.sub !== owner) throw invalidLink();
   if (own !== purpose) throw new OtherLink(own);
-  deps.reached('click.read');
+  reached('click.read');
   let latest = change;
   const decided = await deps.changes.decide(
     found,
@@ -148,7 +149,7 @@ export async function useLink(
   );
   if (!decided) throw invalidLink();
   if ('change' in decided) {
-    deps.reached('click.written');
+    reached('click.written');
     afterWrite(deps, decided, req.id);
     if (latest.agreed.new === undefined && decided.change.agreed.new !== undefined)
       await deps.postage.forgive(decided.change);

@@ -8,6 +8,7 @@ import { causeOf } from '../plugins/cause.ts';
 import { Problem, refusalProblem } from '../problems.ts';
 import type { Decided, Rule } from '../../store/changes.ts';
 import type { Found } from '../../store/records.ts';
+import { reached } from '../../signals.ts';
 
 /** @throws {Problem} not-found */
 export async function findOwn(
@@ -35,7 +36,7 @@ export async function decideOwn(
 /** Past the decision: a refusal leaves as a problem, and what follows from a write is set going. */
 export function written(deps: ApiDeps, req: FastifyRequest, decided: Decided): EmailChange {
   if (!('change' in decided)) throw refusalProblem(decided.verdict.refusal, deps.now());
-  deps.reached('request.written');
+  reached('request.written');
   afterWrite(deps, decided, req.id);
   return decided.change;
 }

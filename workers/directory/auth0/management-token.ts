@@ -10,6 +10,7 @@ import { SealError } from '../../../src/seal.ts';
 import { answered } from '../../../src/store/redis.ts';
 import { TenantFault } from './faults.ts';
 import { fetchWhole } from './fetch-whole.ts';
+import { reached } from '../../../src/signals.ts';
 
 export type ManagementToken = { value: string; expiresAt: number; renewAt: number };
 export type ManagementTokens = {
@@ -76,10 +77,10 @@ export function createManagementTokens(deps: Deps<WorkerConfig>): ManagementToke
       const stored = await readShared();
       if (stored && now() < stored.renewAt) return stored;
       const token = await requestToken(deps);
-      deps.reached('token.fetched');
+      reached('token.fetched');
       const sealed = sealer.seal(JSON.stringify(token), key);
       await answered(redis.set(key, sealed, 'PXAT', token.expiresAt));
-      deps.reached('token.stored');
+      reached('token.stored');
       deps.log.info({ event: 'management_token.fetched', expiresAt: token.expiresAt });
       return await readShared();
     } catch (error) {
