@@ -25,11 +25,18 @@ const MOST_CHARS = 16_384;
 export function tokenFromPaste(text) {
   const compact = withoutSpaces(text);
   if (text.length > MOST_CHARS) return compact;
+  // Of a mail that was answered or forwarded.
+  const plain = text.replace(/(^|\n)[ \t]*>[ \t>]*/g, '$1');
   // As it stands, since the next line may be no part of it; then over line ends, hard and soft (a
   // field of one line keeps of a soft line end no more than its `=`).
-  const unfolded = text.replace(/=\r?\n/g, '');
-  const soft = text.replace(/=\s*(?=[\w-])/g, '');
-  for (const reading of [unfolded, withoutSpaces(unfolded), compact, withoutSpaces(soft)]) {
+  const unfolded = plain.replace(/=\r?\n/g, '');
+  const soft = plain.replace(/=\s*(?=[\w-])/g, '');
+  for (const reading of [
+    unfolded,
+    withoutSpaces(unfolded),
+    withoutSpaces(plain),
+    withoutSpaces(soft),
+  ]) {
     const [token, ...others] = tokensIn(
       reading.replace(/&(?:amp;)+/gi, '&').replace(/&#(?:35|x23);/gi, '#'),
     );
@@ -92,6 +99,9 @@ function unwrap(text) {
     const stars = /^[\w-]*/.exec(text.slice(end + 3))?.[0] ?? '';
     return fillStars(text.slice(start + 6, end), fromBase64(stars));
   }
+  // Check Point and Avanan: …/v2/___<link>___.<what they know of it>
+  const between = /\/___(https?:.+?)___\./i.exec(text)?.[1];
+  if (between !== undefined) return between;
   // Safe Links, Google, Mimecast, Barracuda, Trend Micro, Proofpoint v1 and v2: a link in the query.
   const value = /[?&][\w.-]+=(https?(?::|%3a|%253a|-3a)[^&]*)/i.exec(text)?.[1];
   if (value !== undefined)

@@ -17,6 +17,8 @@ export type SmtpReply = { responseCode: number; response?: string; command?: str
 /** The subject and detail of a permanent enhanced code → what it means at RCPT TO and DATA. */
 const ADDRESS = /^(?:1\.(?!7$|8$)\d+|2\.[14]|4\.[14]|6\.7)$/;
 const LATER = /^(?:2\.[02]|3\.1|4\.(?![14]$)\d+)$/;
+/** "Other or undefined", which says less than the basic code (Outlook.com: "550 5.5.0 mailbox unavailable"). */
+const UNDEFINED = /^(?:0\.\d+|5\.0)$/;
 /** Basic codes without an enhanced one: about the recipient only where they answer RCPT TO. */
 const RECIPIENT_CODES = [501, 550, 551, 553, 556];
 const FULL = 552;
@@ -28,7 +30,7 @@ export function meaningOf(reply: SmtpReply): Meaning {
   if (responseCode < 500 || enhanced?.startsWith('4')) return 'later';
   if (command !== 'RCPT TO' && command !== 'DATA') return 'relay';
   const status = enhanced?.slice(2);
-  if (status !== undefined) {
+  if (status !== undefined && !UNDEFINED.test(status)) {
     if (ADDRESS.test(status)) return 'address';
     return LATER.test(status) ? 'later' : 'ours';
   }

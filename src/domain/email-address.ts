@@ -53,13 +53,18 @@ export function parseEmail(
  * an address they mean nothing; inside it they are refused.
  */
 export function trimAround(text: string): string {
-  let start = 0;
-  let end = text.length;
-  while (start < end && AROUND.test(text[start]!)) start++;
-  while (end > start && AROUND.test(text[end - 1]!)) end--;
-  return text.slice(start, end);
+  const characters = Array.from(text);
+  const isPart = (each: string) => !AROUND.test(each);
+  return characters
+    .slice(Math.max(characters.findIndex(isPart), 0), characters.findLastIndex(isPart) + 1)
+    .join('');
 }
-const AROUND = /[\s\u0085\p{Cf}]/u;
+/** What a font shows as nothing: format characters, fillers and selectors, and the Braille blank. */
+const UNSEEN = String.raw`\p{Cf}\p{DI}\u2800`;
+const AROUND = new RegExp(String.raw`[\s\u0085${UNSEEN}]`, 'u');
+/** Control and format characters, lone surrogates, and every space but the one that can be seen. */
+export const isUnseen = (each: string): boolean => UNSEEN_INSIDE.test(each);
+const UNSEEN_INSIDE = new RegExp(String.raw`(?! )[\p{C}\p{Z}${UNSEEN}]`, 'u');
 
 /**
  * To A-labels, once. Apart from upper case and composed accents every label must already be what
@@ -67,7 +72,7 @@ const AROUND = /[\s\u0085\p{Cf}]/u;
  * otherwise turn into somebody else's domain.
  */
 function parseDomain(typed: string): string | undefined {
-  if (INVISIBLE_OR_FOLDS_TO_ASCII.test(typed)) return undefined;
+  if (MISLEADING.test(typed)) return undefined;
   const composed = typed.normalize('NFC');
   const domain = domainToASCII(composed);
   if (domain === '' || domain.length > MAX_DOMAIN) return undefined;
@@ -80,13 +85,26 @@ function parseDomain(typed: string): string | undefined {
   const given = lowerCase(composed).split('.');
   if (labels.length < 2 || given.length !== labels.length) return undefined;
   const faithful = labels.every(
-    (label, i) => LABEL.test(label) && (given[i] === label || given[i] === shown[i]),
+    (label, i) =>
+      LABEL.test(label) &&
+      (given[i] === label || given[i] === shown[i]) &&
+      findStranger(shown[i]!) === undefined,
   );
   return faithful ? domain : undefined;
 }
 
-/** Format characters; and `İ` and the Kelvin sign, whose lower case contains an ASCII letter. */
-const INVISIBLE_OR_FOLDS_TO_ASCII = /[\p{Cf}\u0130\u212a]/u;
+/** What nobody sees; and `İ` and the Kelvin sign, whose lower case contains an ASCII letter. */
+const MISLEADING = new RegExp(`[${UNSEEN}\\u0130\\u212a]`, 'u');
+
+/**
+ * A character that no registry allows beside the others of its label: a dash that is no hyphen, or a
+ * letter that passes for a Latin one among Latin ones (ICANN's IDN guidelines: one script in a label).
+ */
+export const findStranger = (label: string): string | undefined =>
+  (/[\p{Pd}\u2212](?<!-)/u.exec(label) ??
+    (/\p{Script=Latin}/u.test(label)
+      ? /[\p{Script=Cyrillic}\p{Script=Greek}]/u.exec(label)
+      : null))?.[0];
 
 /** Letter by letter, because a Greek word in capitals ends in another sigma than its letters. */
 const lowerCase = (text: string): string =>

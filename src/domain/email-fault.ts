@@ -3,7 +3,7 @@
  * what `parseEmail` refused stays refused, whatever is said here. Nothing that was sent is played
  * back but the number of a character, since what is wrong often can not be seen.
  */
-import { endsInDns, trimAround } from './email-address.ts';
+import { endsInDns, findStranger, isUnseen, trimAround } from './email-address.ts';
 
 type Parts = { typed: string; local: string; domain: string };
 type Rule = readonly [applies: (parts: Parts) => boolean, words: string];
@@ -45,9 +45,10 @@ export function explainEmail(input: string): string {
   const at = typed.indexOf('@');
   const local = typed.slice(0, Math.max(at, 0));
   const domain = at < 0 ? '' : typed.slice(at + 1);
+  const strangers = domain.split('.').map((label) => findStranger(label));
   return (
     nameFirst(typed, isUnseen, 'can not be seen') ??
-    nameFirst(typed, isLookAlike, 'only looks like the usual character: type it anew') ??
+    nameFirst(typed, isLookAlike, LOOKS_LIKE) ??
     RULES.find(([applies]) => applies({ typed, local, domain }))?.[1] ??
     nameFirst(local, (each) => !/[\w.#$&'*+/=?^{|}~-]/.test(each), 'is not taken before the @') ??
     nameFirst(
@@ -56,14 +57,14 @@ export function explainEmail(input: string): string {
       'is not taken in a domain',
       at + 1,
     ) ??
+    nameFirst(domain, (each) => strangers.includes(each), LOOKS_LIKE, at + 1) ??
     (endsInDns(domain.toLowerCase())
       ? 'The domain receives no mail, or is not spelled in the one plain way.'
       : 'The ending of the domain is not one of the public Internet.')
   );
 }
 
-/** Control and format characters, lone surrogates, and every space but the one that can be seen. */
-const isUnseen = (each: string): boolean => /(?! )[\p{C}\p{Z}]/u.test(each);
+const LOOKS_LIKE = 'only looks like the usual character: type it anew';
 
 /** Full-width forms, other dots, ligatures: what compatibility turns into another character. */
 const isLookAlike = (each: string): boolean =>

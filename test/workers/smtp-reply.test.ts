@@ -50,6 +50,9 @@ const ADDRESS: Row[] = [
   ['RCPT', '550 <x@y.test>: (5.1.1) unknown', '550 5.1.1'],
   ['RCPT', '550 5.001.01 zeros', '550 5.1.1'],
   ['END', '550 5.1.1 Unknown after all', '550 5.1.1'],
+  // An enhanced code that says nothing leaves it to the basic one.
+  ['RCPT', '550 5.5.0 Requested action not taken: mailbox unavailable', '550 5.5.0'],
+  ['RCPT', '550 5.0.0 User unknown', '550 5.0.0'],
   // No enhanced code, but an IP address and a version.
   ['RCPT', '550 unknown, says 5.1.1.7 with Exim 4.96.2.1', '550'],
 ];

@@ -38,6 +38,7 @@ describe('a PATCH that the tenant can not carry out', () => {
     [400, 'Connection does not exist.', 'inexistent_connection'],
     [400, 'Script execution timed out', 'auth0_idp_error'],
     [400, 'relation "users" does not exist', 'auth0_idp_error'],
+    [401, 'Client authentication is required', undefined],
     [403, 'Insufficient scope, expected any of: update:users', 'insufficient_scope'],
     [404, 'Not Found', undefined],
   ])('because of "%i %s" waits for its operator, who is told so', async (status, words, code) => {

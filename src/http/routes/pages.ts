@@ -59,7 +59,10 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
       `/${purpose}`,
       { ...looked, schema: { ...hidden, querystring: linkQuery } },
       (req, reply) => {
-        const token = config.linkStyle === 'query' ? req.query.token : undefined;
+        const inQuery = config.linkStyle === 'query';
+        const mended = !inQuery && MAY_HOLD_TOKEN.test(req.url) ? mendLink(req.url) : undefined;
+        if (mended !== undefined) return reply.redirect(mended, 303);
+        const token = inQuery ? req.query.token : undefined;
         return html(reply, 200, linkPage(req, purpose, token && { token }));
       },
     );
@@ -147,6 +150,8 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
     );
 }
 
+/** Where a gateway moved the fragment; of any other query the browser still has the fragment itself. */
+const MAY_HOLD_TOKEN = /%(?:25)*23|[?&]token=/i;
 const BLINK_MS = 1000;
 const PROCESSING: Outcome = { kind: 'processing' };
 

@@ -44,6 +44,9 @@ describe('opened', () => {
       `%23${token})`,
       `%23${token}%20`,
       `%23${token}%`,
+      `?utm_source=mail%23${token}`,
+      `?token=${token}`,
+      `?lang=de&token=${token}&utm_source=mail`,
     ];
     for (const purpose of PURPOSES)
       for (const rest of bent)
@@ -74,6 +77,8 @@ describe('opened', () => {
         '%23%2523',
         '.',
         '?token=a&token=b',
+        // The fragment, which the browser keeps, may hold the real one.
+        `?ref=${token}`,
       ]) {
         const page = await send(world.api, `/${purpose}${rest}`, { headers: HTML });
         expect([page.status, page.text.includes('id="token"')], rest).toEqual([200, true]);

@@ -81,7 +81,7 @@ export function createManagementApi(deps: Deps<WorkerConfig>): Directory {
         else watch.failed(fault.message);
         if (fault.answer.status !== 401) throw fault;
         await tokens.drop(token);
-        if (!again) throw new TenantFault('configuration', { status: 401, cause: error });
+        if (!again) throw new TenantFault('configuration', { ...fault.answer, cause: error });
       }
     }
   };
