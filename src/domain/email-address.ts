@@ -53,11 +53,11 @@ export function parseEmail(
  * an address they mean nothing; inside it they are refused.
  */
 export function trimAround(text: string): string {
-  const characters = Array.from(text);
-  const isPart = (each: string) => !AROUND.test(each);
-  return characters
-    .slice(Math.max(characters.findIndex(isPart), 0), characters.findLastIndex(isPart) + 1)
-    .join('');
+  let start = 0;
+  let end = text.length;
+  while (start < end && AROUND.test(text[start]!)) start++;
+  while (end > start && AROUND.test(text[end - 1]!)) end--;
+  return text.slice(start, end);
 }
 /** What a font shows as nothing: format characters, fillers and selectors, and the Braille blank. */
 const UNSEEN = String.raw`\p{Cf}\p{DI}\u2800`;

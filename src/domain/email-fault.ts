@@ -45,7 +45,6 @@ export function explainEmail(input: string): string {
   const at = typed.indexOf('@');
   const local = typed.slice(0, Math.max(at, 0));
   const domain = at < 0 ? '' : typed.slice(at + 1);
-  const strangers = domain.split('.').map((label) => findStranger(label));
   return (
     nameFirst(typed, isUnseen, 'can not be seen') ??
     nameFirst(typed, isLookAlike, LOOKS_LIKE) ??
@@ -57,11 +56,17 @@ export function explainEmail(input: string): string {
       'is not taken in a domain',
       at + 1,
     ) ??
-    nameFirst(domain, (each) => strangers.includes(each), LOOKS_LIKE, at + 1) ??
+    nameFirst(domain, isStrangerIn(domain), LOOKS_LIKE, at + 1) ??
     (endsInDns(domain.toLowerCase())
       ? 'The domain receives no mail, or is not spelled in the one plain way.'
       : 'The ending of the domain is not one of the public Internet.')
   );
+}
+
+/** Looked for only once, and only where nothing else was found. */
+function isStrangerIn(domain: string): (character: string) => boolean {
+  const strangers = new Set(domain.split('.').map(findStranger));
+  return (character) => strangers.has(character);
 }
 
 const LOOKS_LIKE = 'only looks like the usual character: type it anew';
