@@ -6,7 +6,6 @@
 import { bodyOf, createCall, type CallOptions, type ClientOptions } from './calls.ts';
 import type { EmailChange, Inspection, Outcome, Purpose } from './email-change.ts';
 import type { EmailChangeError } from './errors.ts';
-import { tokenFromPaste } from './paste.js';
 import { watch, type WatchOptions } from './watch.ts';
 
 export type { CallOptions, ClientOptions, Fetch } from './calls.ts';
@@ -53,7 +52,7 @@ export function createEmailChangeClient(options: ClientOptions) {
         purpose,
         { signal },
         {
-          body: { token: tokenFromPaste(link) },
+          body: { token: link },
           open: true,
           headers: wait ? { prefer: `wait=${wait}` } : {},
         },
@@ -79,7 +78,7 @@ export function createEmailChangeClient(options: ClientOptions) {
     get: (id: string, more: CallOptions = {}): Promise<EmailChange> =>
       read('GET', pathOf(id), more),
 
-    /** Mails the confirmation link again; the older link stops working. */
+    /** Mails the confirmation link again; older mails of this change go on to work. */
     resend: (id: string, more: CallOptions = {}): Promise<EmailChange> =>
       read('POST', `${pathOf(id)}/resend`, more),
 
@@ -92,11 +91,11 @@ export function createEmailChangeClient(options: ClientOptions) {
       await call('DELETE', pathOf(id), more);
     },
 
-    /** What a mailed link is for, without using it. Takes the token or the whole link. */
+    /** What a mailed link is for, without using it. Takes the token or the whole link, as it was pasted. */
     inspect: (link: string, more: CallOptions = {}): Promise<Inspection> =>
-      read('POST', 'links/inspect', more, { body: { token: tokenFromPaste(link) }, open: true }),
+      read('POST', 'links/inspect', more, { body: { token: link }, open: true }),
 
-    // The links, by token or whole. Using one again answers with what is recorded. Where the
+    // The links, by token or whole: the service finds the token in them. Using one again answers with what is recorded. Where the
     // service runs with CONFIRM_BY=session, `confirm` sends the owner's access token along.
     confirm: useLink('confirm'),
     approve: useLink('approve'),

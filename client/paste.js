@@ -1,8 +1,8 @@
 // @ts-check
 /**
  * The token in what people paste, and in what gateways make of a link: the token alone or in groups,
- * the whole link, or a link that a mail gateway wrapped into one of its own. The server, the client
- * and the link page all read with this file, which is why it is plain JavaScript that imports
+ * the whole link, or a link that a mail gateway wrapped into one of its own. The server, for whoever calls it,
+ * and the link page read with this file, which is why it is plain JavaScript that imports
  * nothing: the page gets it as it is. Nothing is guessed: exactly one token, or none.
  */
 

@@ -8,12 +8,13 @@ import { recorded } from '../src/domain/email-change.ts';
 import { passwordEnded } from '../src/domain/undo.ts';
 import { TenantFault } from './directory/auth0/faults.ts';
 import type { Outcome, Processor } from './outcome.ts';
-import { OTHERS_WAIT_MS, withTenant } from './with-tenant.ts';
+import { OTHERS_WAIT_MS, toWrite, withTenant } from './with-tenant.ts';
 
 /** The owner waits for the mail that says how it went. */
 const ATTEMPTS = 4;
 
-export const replacePassword: Processor = ({ deps, change, claim }) => {
+export const replacePassword: Processor = (run) => {
+  const { deps, change, claim } = run;
   const foreign = change.password;
   const ended = (state: 'replaced' | 'failed', fault?: TenantFault): Outcome => {
     const level = state === 'failed' ? 'error' : 'info';
@@ -31,7 +32,8 @@ export const replacePassword: Processor = ({ deps, change, claim }) => {
       if (user.passwordResetAt > foreign.setAt) return ended('replaced');
       const { connection } = change.account!;
       const password = randomPassword(deps.random);
-      await deps.directory.writePassword(change.sub, { password, connection }, wait);
+      await run.hold(recorded);
+      await deps.directory.writePassword(change.sub, { password, connection }, toWrite(run));
       return ended('replaced');
     } catch (error) {
       if (!(error instanceof TenantFault) || error.kind === 'busy') throw error;

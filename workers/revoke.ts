@@ -7,6 +7,7 @@ import { recorded, type Revocation } from '../src/domain/email-change.ts';
 import { revocationTask } from '../src/domain/transitions.ts';
 import { TenantFault } from './directory/auth0/faults.ts';
 import type { Outcome, Processor } from './outcome.ts';
+import { OTHERS_WAIT_MS } from './with-tenant.ts';
 
 const ATTEMPTS = 5;
 
@@ -33,7 +34,7 @@ export const revoke: Processor = async ({ deps, change, name, claim }) => {
   // After an undo everything goes: whoever took the account may hold a refresh token.
   const what = name === 'revoke.undo' || deps.config.revoke === 'all' ? 'all' : 'sessions';
   try {
-    await deps.directory.revoke(change.sub, what, { maxWaitMs: 0 });
+    await deps.directory.revoke(change.sub, what, { maxWaitMs: OTHERS_WAIT_MS });
     return done('done');
   } catch (error) {
     if (!(error instanceof TenantFault)) throw error;

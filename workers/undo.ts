@@ -19,8 +19,12 @@ async function attempt(run: TaskRun): Promise<Outcome> {
   const { user, still } = await readAccount(run);
   const followers = await deps.changes.readFollowers(change);
   const decision = decideUndo(change, followers, user);
-  const passwordSetAt = user?.passwordResetAt ?? 0;
-  if (decision.kind === 'settled') return settled(run, passwordSetAt, !decision.unverified);
+  const read = user?.passwordResetAt ?? 0;
+  if (decision.kind === 'settled') {
+    // By our own PATCH, whose answer was lost: what was set since may be its owner's.
+    const before = change.writing ? change.undo?.passwordSetAt : undefined;
+    return settled(run, before ?? read, !decision.unverified);
+  }
   if (still) return still;
   // What looks like a drift may be a newer change of ours that is written and not yet settled.
   if (decision.kind === 'refuse' && followers.some((follower) => follower.writing)) return notYet;
@@ -29,9 +33,10 @@ async function attempt(run: TaskRun): Promise<Outcome> {
   return writeOnce(run, wishFor(deps, user, { email, emailVerified }), {
     start: (landsBy) =>
       run.holdAmong((latest, others, followers) =>
-        startUndoing(latest, followers, others, landsBy, deps.now()),
+        startUndoing(latest, followers, others, { landsBy, passwordSetAt: read }, deps.now()),
       ),
-    settled: (_, verified) => settled(run, passwordSetAt, verified || !emailVerified),
+    settled: (_, verified, passwordSetAt = read) =>
+      settled(run, Math.max(read, passwordSetAt), verified || !emailVerified),
     refused: (reason) => refused(run, reason),
   });
 }

@@ -5,12 +5,13 @@
 import { sameAddress } from '../src/domain/account.ts';
 import { recorded, write, type EmailChange } from '../src/domain/email-change.ts';
 import type { Outcome, Processor } from './outcome.ts';
-import { OTHERS_WAIT_MS, withTenant } from './with-tenant.ts';
+import { OTHERS_WAIT_MS, toWrite, withTenant } from './with-tenant.ts';
 
 const DONE: Outcome = { kind: 'done', rule: recorded };
 
-export const verify: Processor = ({ deps, change }) =>
+export const verify: Processor = (run) =>
   withTenant(async () => {
+    const { deps, change } = run;
     if (!change.unverified) return DONE;
     const email = change.status === 'undone' ? change.account?.email : change.email;
     const since = change.closedAt ?? deps.now();
@@ -18,7 +19,10 @@ export const verify: Processor = ({ deps, change }) =>
     const user = await deps.directory.readUser(change.sub, { maxWaitMs: OTHERS_WAIT_MS });
     if (!user || user.emailVerified || !sameAddress(user.email, email)) return DONE;
     const { connection } = change.account!;
-    await deps.directory.verifyEmail(change.sub, connection, { maxWaitMs: OTHERS_WAIT_MS });
+    // Under the lease as it is now: an undo may have begun since.
+    const held = await run.hold(recorded);
+    if (!('change' in held) || !held.change.unverified) return DONE;
+    await deps.directory.verifyEmail(change.sub, connection, toWrite(run));
     return { kind: 'done', rule: (latest) => write(verified(latest)) };
   });
 

@@ -4,7 +4,7 @@ import { inDoubt, mayStillLand, notWritten } from '../src/domain/commit.ts';
 import { recorded, type EmailChange, type Reason } from '../src/domain/email-change.ts';
 import type { Decided } from '../src/store/changes.ts';
 import { TenantFault } from './directory/auth0/faults.ts';
-import type { EmailWrite } from './directory/directory.ts';
+import type { EmailWrite, Fenced } from './directory/directory.ts';
 import { reasonOf } from './directory/auth0/refusals.ts';
 import { backoffMs } from './backoff.ts';
 import { sharesOf } from './lease.ts';
@@ -68,6 +68,18 @@ export async function readAccount({ deps, change, claim, reached }: TaskRun) {
 }
 
 /**
+ * What every PATCH is sent under: well within the lease, and only while Redis says that it is ours. It waits
+ * patiently for its turn, since to begin again would cost the reading before it once more, for ever where
+ * the tenant's rate allows one call at a time; but a shutdown waits.
+ */
+export function toWrite({ deps, claim }: TaskRun): Fenced {
+  const { callMs, patchMs, marginMs } = sharesOf(deps.config);
+  const leftMs = () => claim.leftMs() - patchMs - marginMs;
+  const maxWaitMs = Math.max(Math.min(leftMs(), 2 * callMs), 0);
+  return { maxWaitMs, lease: { leftMs, isHeld: () => deps.changes.isHeld(claim) } };
+}
+
+/**
  * The one PATCH: marked in the record before it can leave, sent only well within the lease, and
  * unmarked again only when it certainly was not carried out.
  */
@@ -76,38 +88,35 @@ export async function writeOnce(
   wish: Omit<EmailWrite, 'connection'>,
   then: {
     start: (landsBy: number) => Promise<Decided>;
-    settled: (run: TaskRun, verified: boolean) => Done;
+    /** `passwordSetAt`: as of the write itself, where its answer says so. */
+    settled: (run: TaskRun, verified: boolean, passwordSetAt?: number) => Done;
     refused: (reason: Reason) => Done;
   },
 ): Promise<Outcome> {
-  const { deps, change, claim, reached } = run;
+  const { deps, change, reached } = run;
   const { tenantPatienceMs } = deps.config;
-  const { callMs, patchMs, marginMs } = sharesOf(deps.config);
-  const lease = {
-    leftMs: () => claim.leftMs() - patchMs - marginMs,
-    isHeld: () => deps.changes.isHeld(claim),
-  };
-  const { verdict } = await then.start(deps.now() + lease.leftMs() + tenantPatienceMs);
+  const sendWithinMs = toWrite(run).lease.leftMs();
+  const { verdict } = await then.start(deps.now() + sendWithinMs + tenantPatienceMs);
   if (verdict.kind === 'refused') return notYet;
   // Withdrawn in the last moment: nothing was written, and nothing will be.
   if (verdict.kind === 'recorded') return { kind: 'done', rule: recorded };
   reached('marked');
   try {
     const { connection } = change.account!;
-    // Patient, since to give up now would be to have read the account in vain; but a shutdown waits.
-    const maxWaitMs = Math.max(Math.min(lease.leftMs(), 2 * callMs), 0);
-    const { verified } = await deps.directory.writeEmail(
+    const { verified, passwordSetAt } = await deps.directory.writeEmail(
       change.sub,
       { ...wish, connection },
-      { maxWaitMs, lease },
+      toWrite(run),
     );
     reached('written');
-    return { ...then.settled(run, verified), said: '200' };
+    return { ...then.settled(run, verified, passwordSetAt), said: '200' };
   } catch (error) {
     if (!(error instanceof TenantFault)) throw error;
     if (error.kind === 'refused') {
       // Whoever tried again for us, a proxy or we ourselves, is told "already exists" of its own work.
-      const user = await deps.directory.readUser(change.sub, { maxWaitMs: WRITER_WAIT_MS });
+      const user = await deps.directory.readUser(change.sub, {
+        maxWaitMs: toWrite(run).maxWaitMs,
+      });
       if (user && sameAddress(user.email, wish.email)) return then.settled(run, user.emailVerified);
       const { status, errorCode = '' } = error.answer;
       return { ...then.refused(reasonOf(error)), said: `${status} ${errorCode}`.trim() };

@@ -113,7 +113,14 @@ export type EmailChange = {
   confirmedAt?: number;
   committedAt?: number;
   closedAt?: number;
-  undo?: { until: number; requestedAt?: number; refused?: Reason; refusedAt?: number };
+  undo?: {
+    until: number;
+    requestedAt?: number;
+    /** When the password was last set, as the tenant said before the address was put back. */
+    passwordSetAt?: number;
+    refused?: Reason;
+    refusedAt?: number;
+  };
   /** The owner asked to end the undo right: when, when it ends, or that nobody could be told. */
   keep?: { askedAt: number; endsAt?: number; refusedAt?: number };
   /** After an undo: what became of a password that was set since the commit, and when it was set. */

@@ -8,6 +8,7 @@ import { approvalsOf } from './ask-to-agree.ts';
 import { reject } from './commit.ts';
 import { KEEP_CLOSED_MS } from './retention.ts';
 import { isKeeping, keepRefused, keepTold } from './keep.ts';
+import { isRestored } from './undo.ts';
 import { tellsCurrent, tellsNew, undoWasRefused } from './endings.ts';
 import { asked } from './agree.ts';
 import {
@@ -43,16 +44,25 @@ export const MAILS = {
     wanted: (change) => change.status === 'pending' && change.agreed.current === undefined,
   },
   done: { to: 'new', links: [], wanted: (change) => change.status === 'committed' },
-  changed: { to: 'current', links: ['undo'], wanted: (change) => change.status === 'committed' },
+  changed: {
+    to: 'current',
+    links: ['undo'],
+    wanted: (change) => change.status === 'committed' && change.undo !== undefined,
+  },
   // To a mailbox that approved this very change, and so has nothing to undo.
-  approved: { to: 'current', links: [], wanted: (change) => change.status === 'committed' },
+  approved: {
+    to: 'current',
+    links: [],
+    wanted: ({ status, account, agreed }) =>
+      status === 'committed' && hasStanding(account) && agreed.current !== undefined,
+  },
   keep: { to: 'current', links: ['undo'], wanted: isKeeping },
   keeping: { to: 'new', links: [], wanted: isKeeping },
   failed: { to: 'new', links: [], wanted: tellsNew },
   stopped: { to: 'current', links: [], wanted: tellsCurrent },
   refused: { to: 'current', links: [], wanted: undoWasRefused },
   undone: { to: 'new', links: [], wanted: (change) => change.status === 'undone' },
-  restored: { to: 'current', links: [], wanted: (change) => change.status === 'undone' },
+  restored: { to: 'current', links: [], wanted: isRestored },
 } as const satisfies Record<
   string,
   { to: Side; links: readonly Purpose[]; wanted: (change: EmailChange) => boolean }
@@ -89,6 +99,8 @@ const waits = ({ waiverMs, agreed }: EmailChange): boolean =>
 /** Anybody who can write to Redis may ask for a mail; only what the record gave out is sent. */
 function wasGivenOut(change: EmailChange, task: { template: Template; count?: number }): boolean {
   const { template, count } = task;
+  // Nobody is written to before the invitation has read the account.
+  if (!change.account) return false;
   if (template === 'confirm') return !isReplaced(change, task);
   if (template === 'approve')
     return (
@@ -96,7 +108,11 @@ function wasGivenOut(change: EmailChange, task: { template: Template; count?: nu
     );
   if (template === 'reminder') return waits(change) && (count === 1 || count === 2);
   if (template === 'notice' || template === 'informed')
-    return count === undefined && hasStanding(change.account) === (template === 'notice');
+    return (
+      count === undefined &&
+      !change.requires.includes('current') &&
+      hasStanding(change.account) === (template === 'notice')
+    );
   return count === undefined;
 }
 

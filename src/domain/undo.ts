@@ -58,7 +58,8 @@ export function decideUndo(
 }
 
 /**
- * Marks that the previous address is being put back, before it is. Only one PATCH of a user may be
+ * Marks that the previous address is being put back, before it is, and what is known of the password
+ * until then: one that is set later may be the owner's. Only one PATCH of a user may be
  * on its way: one that already is has to be settled first, open changes end here, and an earlier
  * or later undo waits its turn. Otherwise the account could end at an address that nobody recorded.
  */
@@ -66,14 +67,15 @@ export function startUndoing(
   change: EmailChange,
   followers: readonly EmailChange[],
   user: UserChanges,
-  landsBy: number,
+  { landsBy, passwordSetAt }: { landsBy: number; passwordSetAt: number },
   now: number,
 ): Verdict {
   if (!undoUnderWay(change)) return recorded(change);
   if (!hasTurn(change, followers, user)) return refused({ code: 'commit-in-progress' });
+  const undo = { ...change.undo!, passwordSetAt };
   return {
     kind: 'write',
-    changes: [{ ...change, writing: true, landsBy }, ...endOpen(followers, now)],
+    changes: [{ ...change, writing: true, landsBy, undo }, ...endOpen(followers, now)],
     user: { ...user, undoing: change.id },
     tasks: [],
   };
@@ -166,9 +168,22 @@ function withoutCommitted(user: UserChanges, over: readonly EmailChange[]): User
   };
 }
 
-/** What was still to be revoked after its commit is revoked by the undo that ended it. */
-const sweptAlong = ({ revocation, ...change }: EmailChange): EmailChange =>
-  revocation === undefined || revocation === 'pending' ? change : { ...change, revocation };
+/**
+ * Ended by the undo of an earlier change: what was still to be revoked is revoked by that one, and
+ * whoever had asked for an undo of this one has nothing back.
+ */
+function sweptAlong({ revocation, undo, ...change }: EmailChange): EmailChange {
+  const { requestedAt: _, ...asked } = undo ?? { until: 0 };
+  return {
+    ...change,
+    ...(undo ? { undo: asked } : {}),
+    ...(revocation === undefined || revocation === 'pending' ? {} : { revocation }),
+  };
+}
+
+/** This very change was undone, and not swept along by the undo of an earlier one. */
+export const isRestored = ({ status, undo, password }: EmailChange): boolean =>
+  status === 'undone' && undo?.requestedAt !== undefined && password?.state !== 'pending';
 
 /** The account has moved on by other means; putting the address back would overwrite that. */
 export function refuseUndo(

@@ -365,7 +365,8 @@ const TABLE: Record<string, Row> = {
   },
   'start of putting the address back': {
     at: SOON,
-    decide: (change, now) => startUndoing(change, [], userOf(change), LANDS_BY, now),
+    decide: (change, now) =>
+      startUndoing(change, [], userOf(change), { landsBy: LANDS_BY, passwordSetAt: 0 }, now),
     outcomes: { committed: UNDER_WAY, recorded: except(...UNDER_WAY) },
   },
   'the tenant has the previous address': {
@@ -384,7 +385,8 @@ const TABLE: Record<string, Row> = {
   'start of the confirmation mail': {
     at: SOON,
     decide: (change) => startMail(change, 'mail.confirm.1'),
-    outcomes: { pending: PENDING, recorded: except(...PENDING) },
+    // Nobody is written to before the account was read.
+    outcomes: { pending: READ, recorded: except(...READ) },
   },
   'start of a replaced confirmation mail': {
     at: SOON,
@@ -409,7 +411,12 @@ const TABLE: Record<string, Row> = {
   'start of the notice': {
     at: SOON,
     decide: (change) => startMail(change, 'mail.notice'),
-    outcomes: { pending: READ, confirmed: CONFIRMED, recorded: except(...READ, ...CONFIRMED) },
+    // Whose current mailbox has to approve, it is asked and not only told.
+    outcomes: {
+      pending: ['invited'],
+      confirmed: ['confirmed', 'writing'],
+      recorded: except('invited', 'confirmed', 'writing'),
+    },
   },
   'what became of the sessions is known': {
     at: SOON,

@@ -74,7 +74,13 @@ describe('the new mailbox, if it has agreed and only then, hears that its change
   test('gave way to the undo of an earlier one', () => {
     const earlier = SITUATIONS['undo asked'];
     const follower = { ...SITUATIONS.confirmed, id: 'follower' };
-    const step = startUndoing(earlier, [follower], userOf(earlier), LANDS_BY, SOON);
+    const step = startUndoing(
+      earlier,
+      [follower],
+      userOf(earlier),
+      { landsBy: LANDS_BY, passwordSetAt: 0 },
+      SOON,
+    );
     expect(stepOf(step).changes[1]).toMatchObject({ status: 'canceled', canceledBy: 'undo' });
     expect(told(step, earlier, follower)).toEqual(['mail.failed']);
   });

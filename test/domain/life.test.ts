@@ -250,7 +250,9 @@ function createWorld() {
       } else if (run.step === 'start') {
         const until = { sendBefore: now + SEND_MS };
         const landsBy = until.sendBefore + PATIENCE_MS;
-        const verdict = apply(startUndoing(change, followersOf(change), user, landsBy, now));
+        const verdict = apply(
+          startUndoing(change, followersOf(change), user, { landsBy, passwordSetAt: 0 }, now),
+        );
         if (verdict.kind === 'write') Object.assign(run, until, { step: 'patch' });
         else finish(run, verdict);
       } else if (run.step === 'patch') send(run, change, luck);

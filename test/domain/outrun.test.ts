@@ -80,7 +80,9 @@ function startHistory() {
     if (!pressed) return undefined;
     const decision = decideUndo(pressed, followersOf(pressed), account);
     if (decision.kind === 'refuse') return decision.reason;
-    apply(startUndoing(pressed, followersOf(pressed), user, now, now));
+    apply(
+      startUndoing(pressed, followersOf(pressed), user, { landsBy: now, passwordSetAt: 0 }, now),
+    );
     if (decision.kind === 'patch') account = { ...account, email: decision.email };
     apply(settleUndo(changes.get(pressed.id)!, followersOf(pressed), user, AFTER_UNDO, now));
     return undefined;

@@ -148,7 +148,9 @@ function walk(path: Path): Seen {
   if (path.undo !== 'never') take(requestUndo(change, now));
   if (path.undo === 'twice') take(requestUndo(change, now));
   if (change.undo?.requestedAt !== undefined) {
-    const { changes, user } = stepOf(startUndoing(change, [], userOf(change), LANDS_BY, now));
+    const { changes, user } = stepOf(
+      startUndoing(change, [], userOf(change), { landsBy: LANDS_BY, passwordSetAt: 0 }, now),
+    );
     change = changes[0]!;
     const drifted = path.undo === 'refused by drift';
     take(

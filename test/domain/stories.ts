@@ -77,7 +77,15 @@ const confirmed = written(agree(invitedNew, 'new', T0 + 2 * SECOND));
 const writing = written(startWriting(confirmed, LANDS_BY));
 const committed = written(settle(writing, NOBODY, AFTERMATH, T0 + 3 * SECOND));
 const undoAsked = written(requestUndo(committed, T0 + 4 * SECOND));
-const undoing = written(startUndoing(undoAsked, [], userOf(undoAsked), LANDS_BY, T0 + 5 * SECOND));
+const undoing = written(
+  startUndoing(
+    undoAsked,
+    [],
+    userOf(undoAsked),
+    { landsBy: LANDS_BY, passwordSetAt: 0 },
+    T0 + 5 * SECOND,
+  ),
+);
 const newAgreed = written(agree(invitedBoth, 'new', T0 + 2 * SECOND));
 const unasked = written(agree(invitedWithWaiver, 'new', T0 + 2 * SECOND));
 const silent = written(mailSent(unasked, 'mail.approve.1', T0 + 3 * SECOND));

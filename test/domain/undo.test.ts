@@ -131,7 +131,9 @@ describe('after A → B → C', () => {
     const [, ended] = stepOf(settleUndo(first, [bToC.change], user, AFTER_UNDO, SOON)).changes;
     expect(requestUndo(ended!, SOON + 1)).toEqual({ kind: 'recorded', change: ended });
     const [, endedAsked] = stepOf(settleUndo(first, [second], user, AFTER_UNDO, SOON)).changes;
-    expect(startUndoing(endedAsked!, [], user, LANDS_BY, SOON).kind).toBe('recorded');
+    expect(
+      startUndoing(endedAsked!, [], user, { landsBy: LANDS_BY, passwordSetAt: 0 }, SOON).kind,
+    ).toBe('recorded');
     expect(settleUndo(endedAsked!, [], user, AFTER_UNDO, SOON).kind).toBe('recorded');
   });
 
@@ -162,9 +164,16 @@ describe('one PATCH of a user at a time', () => {
   const confirmed: EmailChange = { ...SITUATIONS.confirmed, id: 'later' };
 
   test.each([pending, confirmed])('an undo that starts ends the open change after it', (open) => {
-    const step = stepOf(startUndoing(first, [bToC.change, open], user, LANDS_BY, SOON));
+    const step = stepOf(
+      startUndoing(first, [bToC.change, open], user, { landsBy: LANDS_BY, passwordSetAt: 0 }, SOON),
+    );
     expect(step.changes).toEqual([
-      { ...first, writing: true, landsBy: LANDS_BY },
+      {
+        ...first,
+        writing: true,
+        landsBy: LANDS_BY,
+        undo: { ...first.undo, passwordSetAt: 0 },
+      },
       { ...open, status: 'canceled', closedAt: SOON, canceledBy: 'undo' },
     ]);
     expect(startWriting(step.changes[1]!, LANDS_BY).kind).toBe('recorded');
@@ -172,32 +181,63 @@ describe('one PATCH of a user at a time', () => {
 
   test('an undo waits for a commit that may be on its way', () => {
     const writing = { ...SITUATIONS.writing, id: 'later' };
-    expect(inWords(startUndoing(first, [writing], user, LANDS_BY, SOON), SOON)).toBe(
-      'refused: commit-in-progress',
-    );
+    expect(
+      inWords(
+        startUndoing(first, [writing], user, { landsBy: LANDS_BY, passwordSetAt: 0 }, SOON),
+        SOON,
+      ),
+    ).toBe('refused: commit-in-progress');
   });
 
   test('two undos of one user take turns, and the same one may start again after a crash', () => {
-    const started = stepOf(startUndoing(second, [], user, LANDS_BY, SOON));
-    expect(started.user).toEqual({ ...user, undoing: second.id });
-    expect(startUndoing(first, [started.changes[0]!], started.user!, LANDS_BY, SOON).kind).toBe(
-      'refused',
+    const started = stepOf(
+      startUndoing(second, [], user, { landsBy: LANDS_BY, passwordSetAt: 0 }, SOON),
     );
-    expect(startUndoing(started.changes[0]!, [], started.user!, LANDS_BY, SOON).kind).toBe('write');
+    expect(started.user).toEqual({ ...user, undoing: second.id });
+    expect(
+      startUndoing(
+        first,
+        [started.changes[0]!],
+        started.user!,
+        { landsBy: LANDS_BY, passwordSetAt: 0 },
+        SOON,
+      ).kind,
+    ).toBe('refused');
+    expect(
+      startUndoing(
+        started.changes[0]!,
+        [],
+        started.user!,
+        { landsBy: LANDS_BY, passwordSetAt: 0 },
+        SOON,
+      ).kind,
+    ).toBe('write');
 
-    const earlier = stepOf(startUndoing(first, [second], user, LANDS_BY, SOON));
-    expect(startUndoing(second, [], earlier.user!, LANDS_BY, SOON).kind).toBe('refused');
+    const earlier = stepOf(
+      startUndoing(first, [second], user, { landsBy: LANDS_BY, passwordSetAt: 0 }, SOON),
+    );
+    expect(
+      startUndoing(second, [], earlier.user!, { landsBy: LANDS_BY, passwordSetAt: 0 }, SOON).kind,
+    ).toBe('refused');
   });
 
   test('the turn is over when the undo is settled or refused', () => {
-    const started = stepOf(startUndoing(second, [], user, LANDS_BY, SOON));
+    const started = stepOf(
+      startUndoing(second, [], user, { landsBy: LANDS_BY, passwordSetAt: 0 }, SOON),
+    );
     const settled = stepOf(settleUndo(started.changes[0]!, [], started.user!, AFTER_UNDO, SOON));
     const refused = stepOf(refuseUndo(started.changes[0]!, 'email-taken', started.user!, SOON));
     expect(settled.user).not.toHaveProperty('undoing');
     expect(refused.user).toEqual(user);
-    expect(startUndoing(first, [refused.changes[0]!], refused.user!, LANDS_BY, SOON).kind).toBe(
-      'write',
-    );
+    expect(
+      startUndoing(
+        first,
+        [refused.changes[0]!],
+        refused.user!,
+        { landsBy: LANDS_BY, passwordSetAt: 0 },
+        SOON,
+      ).kind,
+    ).toBe('write');
   });
 
   test('an undo that finds its address back already waits for its turn as well', () => {

@@ -484,6 +484,63 @@ describe('whoever set a password on a stolen account', () => {
     expect(await signIn(world, A, THIEFS)).not.toHaveProperty('access_token');
   });
 
+  test('is not helped by setting it while the undo is on its way', async () => {
+    const world = await startWorld();
+    const ada = addPerson(world, A);
+    const stolen = await change(world, ada, B);
+    const link = await undoLink(world, stolen);
+    const thief = { password: THIEFS, last_password_reset: new Date().toISOString() };
+    const setIt = () => Promise.resolve(world.tenant.updateUser(ada.sub, thief));
+    const held = world.tenant.faults.add({
+      kind: 'hold',
+      until: world.tenant.waitFor(({ method }) => method === 'PATCH').then(setIt),
+      match: { method: 'PATCH' },
+      times: 1,
+    });
+    await use(world, 'undo', link);
+    await held.struck;
+    const restored = await mail(world, stolen, 'restored');
+    expect(oneLine(restored.text)).toContain(words('mail.restored.password'));
+    expect(await signIn(world, A, THIEFS)).not.toHaveProperty('access_token');
+  });
+
+  test('is not mixed up with the owner, who set one as soon as the address was back: it stays, also when the answer to the undo was lost', async () => {
+    const world = await startWorld();
+    const { ada, stolen, link } = await stolenBy(world);
+    world.tenant.faults.add({
+      kind: 'executeThenReset',
+      match: { method: 'PATCH' },
+      times: 1,
+    });
+    const back = world.tenant.waitFor(
+      ({ method, effective, body }) =>
+        method === 'PATCH' && effective === true && (body as { email?: string }).email === A,
+    );
+    await use(world, 'undo', link);
+    await back;
+    world.tenant.updateUser(ada.sub, {
+      password: 'a new one of her own',
+      last_password_reset: new Date(Date.now() + 5000).toISOString(),
+    });
+    await mail(world, stolen, 'restored');
+    expect(passwords(world)).toEqual([]);
+    expect(await signIn(world, A, 'a new one of her own')).toHaveProperty('access_token');
+  });
+
+  test.each(['html200', 'empty200'] as const)(
+    'is out only when the tenant said so: %s in its place is none of its words',
+    async (kind) => {
+      const world = await startWorld({ env: { TENANT_PATIENCE: '1s' } });
+      const { stolen, link } = await stolenBy(world);
+      afterTheAddress(world, { kind });
+      await use(world, 'undo', link);
+      const restored = await mail(world, stolen, 'restored');
+      expect(oneLine(restored.text)).toContain(words('mail.restored.password'));
+      expect(await signIn(world, A, THIEFS)).not.toHaveProperty('access_token');
+      expect(passwords(world)).toHaveLength(2);
+    },
+  );
+
   test('before the change is nobody of that kind: the password stays', async () => {
     const world = await startWorld();
     const ada = addPerson(world, A);
@@ -534,3 +591,25 @@ describe('whoever changes the address again and again', () => {
     expect(addressOf(world, ada)).toBe(A);
   }, 60_000);
 });
+
+test('at the rate of a free tenant an undo ends the sessions and the password too, and asks no more than it must', async () => {
+  const world = await startWorld({ env: { AUTH0_RATE: '2' } });
+  const ada = addPerson(world, A);
+  const stolen = await change(world, ada, B);
+  world.tenant.updateUser(ada.sub, {
+    password: 'of the thief',
+    last_password_reset: new Date(Date.now() + 1000).toISOString(),
+  });
+  world.tenant.addSession(ada.sub);
+  const before = managementCalls(world, ada.sub).length;
+  await use(world, 'undo', await undoLink(world, stolen));
+  await until(world, stolen, { status: 'undone', revocation: 'done' }, 20_000);
+  expect(world.tenant.sessions(ada.sub)).toEqual([]);
+  expect(await signIn(world, A, 'of the thief')).not.toHaveProperty('access_token');
+  // Read, address; read, password; sessions, refresh tokens.
+  expect(managementCalls(world, ada.sub).slice(before)).toHaveLength(6);
+  const pauses = world.logs.filter(
+    ({ event, outcome }) => event === 'task.done' && outcome === 'pause',
+  );
+  expect(pauses.length).toBeLessThan(20);
+}, 30_000);

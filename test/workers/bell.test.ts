@@ -46,6 +46,9 @@ const FORGED = [
   'mail.approve.1',
   'mail.reminder.1',
   'mail.informed',
+  'mail.approved',
+  'mail.keep',
+  'mail.keeping',
   ...Array.from({ length: 20 }, (_, i) => `mail.notice.${i + 100}`),
   ...Array.from({ length: 20 }, (_, i) => `mail.confirm.${i + 2}`),
 ];

@@ -56,6 +56,9 @@ export function createManagementApi(deps: Deps<WorkerConfig>): Directory {
         const timeoutMs = method === 'PATCH' ? patchMs : callMs;
         const response = await timed(method, () => fetchWhole(input, init, timeoutMs));
         await budget.learn(response.status, response.headers);
+        // Auth0 answers in JSON or not at all: a page with a 200 is some gateway's, and no yes.
+        if (response.ok && /html/i.test(response.headers.get('content-type') ?? ''))
+          throw new NotTheTenant();
         return response;
       },
     });
@@ -118,7 +121,8 @@ export function createManagementApi(deps: Deps<WorkerConfig>): Directory {
         // A 200 that is not the user, in JSON, with the new address, proves nothing.
         const written = isUser(user, sub) && sameAddress(String(user['email']), email);
         if (!written) throw new TenantFault('doubt', { status: 200 });
-        return { verified: user['email_verified'] === true };
+        const passwordSetAt = Date.parse(String(user['last_password_reset'])) || 0;
+        return { verified: user['email_verified'] === true, passwordSetAt };
       }, options),
 
     verifyEmail: (sub, connection, options) =>
@@ -130,14 +134,23 @@ export function createManagementApi(deps: Deps<WorkerConfig>): Directory {
       }, options),
 
     async writePassword(sub, wish, options) {
-      await call((users) => users.update(sub, wish), options);
+      await call(async (users) => {
+        const user: unknown = await users.update(sub, wish);
+        if (!isUser(user, sub)) throw new TenantFault('doubt', { status: 200 });
+      }, options);
     },
 
     async revoke(sub, what, options) {
       await call((users) => users.sessions.delete(sub), options);
-      if (what === 'all') await call((users) => users.refreshToken.delete(sub), options);
+      // Its turn is waited for: to begin again would take the first one's once more, and so on for ever.
+      const patient = { ...options, maxWaitMs: 2 * callMs };
+      if (what === 'all') await call((users) => users.refreshToken.delete(sub), patient);
     },
   };
+}
+
+class NotTheTenant extends Error {
+  override name = 'NotTheTenant';
 }
 
 class SentTooLate extends Error {
