@@ -173,6 +173,5 @@ test('no mail goes out that the record did not give out, whatever task is put am
     { numRuns: 1500 },
   );
   // Nothing was held back that is ever due: the walks reach every template.
-  const reached = new Set([...seen].map((name) => name.split('.')[1]));
-  expect([...reached].toSorted()).toEqual(Object.keys(MAILS).toSorted());
+  expect(new Set([...seen].map((name) => name.split('.')[1]))).toEqual(new Set(Object.keys(MAILS)));
 });

@@ -6,7 +6,7 @@ import type { DirectoryUser } from '../../src/domain/account.ts';
 
 /** How long a call may wait for its turn, and the lease under which alone it may be sent. */
 export type CallOptions = { maxWaitMs: number; lease?: Lease };
-export type Lease = { leftMs(): number; isHeld(): Promise<boolean> };
+type Lease = { leftMs(): number; isHeld(): Promise<boolean> };
 /** Nothing is written without a lease: whoever slept through its end would write over what came since. */
 export type Fenced = CallOptions & { lease: Lease };
 
@@ -22,7 +22,7 @@ export type EmailWrite = {
  * Whether the tenant calls the address verified now, and when the password was last set as of that write
  * (epoch ms by the tenant's clock).
  */
-export type EmailWritten = { verified: boolean; passwordSetAt: number };
+type EmailWritten = { verified: boolean; passwordSetAt: number };
 
 export type Directory = {
   /** `undefined`: the user does not exist. @throws {TenantFault} `refused` for good, or what may pass */
