@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config';
+import { Retried } from './test/support/retried.ts';
 import { StoryFirst } from './test/support/story-first.ts';
 
 const BROWSER = 'test/**/*.browser.test.ts';
@@ -15,9 +16,9 @@ export default defineConfig({
     globalSetup: ['test/support/redis.setup.ts'],
     sequence: { sequencer: StoryFirst },
     pool: 'forks',
-    // The tests wait more than they work: vitest's own number, one less than the cores, leaves two cores idle.
-    maxWorkers: 6,
-    reporters: ['default', ['json', { outputFile: '.reports/tests.json' }]],
+    // The tests wait more than they work, but a browser does not.
+    maxWorkers: 4,
+    reporters: ['default', ['json', { outputFile: '.reports/tests.json' }], new Retried()],
     projects: [
       {
         test: {
