@@ -25,8 +25,8 @@ const MOST_CHARS = 16_384;
 export function tokenFromPaste(text) {
   const compact = withoutSpaces(text);
   if (text.length > MOST_CHARS) return compact;
-  // Of a mail that was answered or forwarded.
-  const plain = text.replace(/(^|\n)[ \t]*>[ \t>]*/g, '$1');
+  // Of a mail that was answered or forwarded, in a field of one line too.
+  const plain = text.replace(/(^|\s)>[ \t>]*/g, '$1');
   // As it stands, since the next line may be no part of it; then over line ends, hard and soft (a
   // field of one line keeps of a soft line end no more than its `=`).
   const unfolded = plain.replace(/=\r?\n/g, '');

@@ -24,7 +24,7 @@ interface Demo {
 
 async function startDemo(): Promise<Demo> {
   const scripts: unknown = JSON.parse(await readFile('package.json', 'utf8'));
-  expect(scripts).toMatchObject({ scripts: { demo: 'node --import tsx demo/main.ts' } });
+  expect(scripts).toMatchObject({ scripts: { demo: 'exec node --import tsx demo/main.ts' } });
   const temporary = await mkdtemp(join(tmpdir(), 'demo-test-'));
   const child = spawn(process.execPath, ['--import', 'tsx', 'demo/main.ts'], {
     // Neither a Redis of ours nor settings of the machine's owner.
@@ -47,7 +47,7 @@ async function startDemo(): Promise<Demo> {
     text: () => text,
     exited,
     untilItSays: (words) =>
-      vi.waitFor(() => expect(text).toContain(words), { timeout: 15_000, interval: 50 }),
+      vi.waitFor(() => expect(text).toContain(words), { timeout: 40_000, interval: 50 }),
     interrupt() {
       child.kill('SIGINT');
       child.kill('SIGINT');
@@ -103,7 +103,7 @@ function between(text: string, from: string, to: string): string {
   return text.slice(text.indexOf(from) + from.length, text.indexOf(to));
 }
 
-describe('npm run demo', () => {
+describe('npm run demo', { timeout: 60_000 }, () => {
   it('prints a walk that works when pasted, and leaves nothing behind', async () => {
     const demo = await startDemo();
     await demo.untilItSays('Ctrl-C ends everything');

@@ -215,6 +215,8 @@ describe('a confirmed change is rejected, and who confirmed it is told, when', (
   test('the deadline passed while a PATCH was in doubt, and it turns out not to have landed', async () => {
     const world = await startWorld();
     const invited = await invite(world);
+    await untilMails(world, invited, 2);
+    await untilDrained(world);
     world.tenant.faults.add({ kind: 'reset', match: { method: 'PATCH' }, times: 1 });
     await click(world, invited.link);
     await world.tenant.waitFor(({ method }) => method === 'PATCH');
