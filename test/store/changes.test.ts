@@ -316,6 +316,35 @@ describe('a claim', () => {
     expect((await opened.store.findChange(change.id))?.version).toBe(found.version + 1);
   });
 
+  test('is safe when Redis’ time jumps at a fail-over: ahead, the older holder is stale; back, nobody else takes it early', async () => {
+    for (const jump of [HOUR, -HOUR]) {
+      const opened = openStore();
+      const change = await put(opened);
+      const held = (await claim(opened))!;
+      const taken = await claim(opened, NOW + jump);
+      const rule = (latest: EmailChange) => write({ ...latest, muted: true });
+      const end = (lease: typeof held) =>
+        opened.store.decide(change.id, rule, { claim: { ...lease, fate: 'done' } });
+      if (jump > 0) {
+        // The lease is over by the new time: whoever comes takes over, under a later number.
+        expect(Number(taken!.epoch)).toBeGreaterThan(Number(held.epoch));
+        await expect(end(held)).rejects.toThrow(StaleClaim);
+        await end(taken!);
+      } else {
+        // Not over for a long time by the new one, and its holder may still end it in its own time.
+        expect(taken).toBeUndefined();
+        await end(held);
+      }
+      expect(await dueOf(opened, change)).toBeNull();
+      // What comes next has a later number, whatever the time says.
+      const next = await put(opened);
+      const later = (await claim(opened, Math.max(NOW, NOW + jump) + 1000))!;
+      expect(Number(later.epoch)).toBeGreaterThan(Number((taken ?? held).epoch));
+      await opened.store.release({ ...later, fate: 'done' });
+      expect(await dueOf(opened, next)).toBeNull();
+    }
+  });
+
   test('that was lost parks nothing', async () => {
     const opened = openStore();
     await put(opened);
