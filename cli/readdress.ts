@@ -16,7 +16,7 @@ import { keep, keepingOf } from '../src/domain/keep.ts';
 import { isChangeId } from '../src/links.ts';
 import { createLog } from '../src/process/log.ts';
 import { SealError } from '../src/seal.ts';
-import { checkCanary, resealCanary, WrongSealingKeys } from '../src/store/canary.ts';
+import { isKnown, resealCanary, WrongSealingKeys } from '../src/store/canary.ts';
 import type { Rule } from '../src/store/changes.ts';
 import { UnreadableRecord } from '../src/store/records.ts';
 import { StoreUnavailable } from '../src/store/redis.ts';
@@ -79,7 +79,9 @@ const COMMANDS: Record<string, Command> = {
     if (!/^[1-9]\d{0,6}$/.test(count)) return fail('audit takes a number of lines');
     const { entries, unreadable } = await deps.changes.readAudit(Number(count));
     for (const { at, ...entry } of entries) print({ at: new Date(at).toISOString(), ...entry });
-    return unreadable === 0 ? 0 : fail(`${unreadable} lines could not be read`);
+    return unreadable === 0
+      ? 0
+      : fail(`${unreadable} ${unreadable === 1 ? 'line' : 'lines'} could not be read`);
   },
   async parked({ deps, print }) {
     for (const { task } of await deps.changes.parked()) print({ task });
@@ -175,7 +177,10 @@ export async function readdress(
     deps = openDeps({ ...config, ...leftToTheService(config) }, log, ambient);
     const { redis } = deps;
     await within(5000, new Promise<void>((resolve) => redis.once('ready', () => resolve())));
-    await checkCanary(redis, deps.sealer, deps.changes.keys);
+    if (!(await isKnown(redis, deps.sealer, deps.changes.keys)))
+      return fail(
+        'Redis holds nothing of this AUTH0_DOMAIN: is it the right one, and the right Redis?',
+      );
     const print = (value: unknown) => out(`${JSON.stringify(value)}\n`);
     return await command({ deps, print, fail }, argument);
   } catch (error) {

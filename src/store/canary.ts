@@ -18,16 +18,31 @@ export class WrongSealingKeys extends Error {
 /** So many records are tried where there is no canary yet: Redis was filled by an older version. */
 const SAMPLE = 20;
 
-/** @throws {WrongSealingKeys} @throws {StoreUnavailable} */
+/**
+ * At the start of a process: whoever is the first on this Redis puts the canary there.
+ * @throws {WrongSealingKeys} @throws {StoreUnavailable}
+ */
 export async function checkCanary(redis: RedisClient, sealer: Sealer, keys: Keys): Promise<void> {
   const place = keys.canary;
   if ((await answered(redis.exists(place))) === 0) {
-    await checkSample(redis, sealer, keys);
+    await openSample(redis, sealer, keys);
     // Whoever else starts at the same time may be first; then its canary is ours to open.
     await answered(redis.set(place, sealer.seal('canary', place), 'NX'));
   }
+  await isKnown(redis, sealer, keys);
+}
+
+/**
+ * Whether Redis holds anything of this tenant, which our keys then open. Writes nothing: an operator's
+ * shell with a wrong setting must not decide which keys are the right ones.
+ * @throws {WrongSealingKeys} @throws {StoreUnavailable}
+ */
+export async function isKnown(redis: RedisClient, sealer: Sealer, keys: Keys): Promise<boolean> {
+  const sealed = await answered(redis.get(keys.canary));
+  if (sealed === null) return openSample(redis, sealer, keys);
   try {
-    sealer.open((await answered(redis.get(place))) ?? '', place);
+    sealer.open(sealed, keys.canary);
+    return true;
   } catch (error) {
     if (error instanceof SealError) throw new WrongSealingKeys(WAY_OUT);
     throw error;
@@ -37,14 +52,17 @@ export async function checkCanary(redis: RedisClient, sealer: Sealer, keys: Keys
 const WAY_OUT =
   'SEALING_KEYS do not open what is in Redis: add the key that sealed it, or use another REDIS_URL or AUTH0_DOMAIN';
 
-async function checkSample(redis: RedisClient, sealer: Sealer, keys: Keys): Promise<void> {
+/** Whether there are records. */
+async function openSample(redis: RedisClient, sealer: Sealer, keys: Keys): Promise<boolean> {
+  let isAny = false;
   let tried = 0;
   for await (const key of keysLike(redis, keys.change(''))) {
     const stored = await answered(redis.get(key));
     if (stored === null) continue;
+    isAny = true;
     try {
       openRecord(sealer, stored, key.slice(keys.change('').length));
-      return;
+      return true;
     } catch (error) {
       if (!(error instanceof UnreadableRecord)) throw error;
       // One of a newer version says nothing about the keys.
@@ -54,6 +72,7 @@ async function checkSample(redis: RedisClient, sealer: Sealer, keys: Keys): Prom
     }
   }
   if (tried > 0) throw new WrongSealingKeys(WAY_OUT);
+  return isAny;
 }
 
 /** Seals the canary under the first key. */

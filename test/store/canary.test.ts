@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { createSealer } from '../../src/seal.ts';
-import { checkCanary, resealCanary, WrongSealingKeys } from '../../src/store/canary.ts';
+import { checkCanary, isKnown, resealCanary, WrongSealingKeys } from '../../src/store/canary.ts';
 import { keysOf } from '../../src/store/keys.ts';
 import { recordWrite } from '../../src/store/records.ts';
 
@@ -80,3 +80,16 @@ test.each(['', 'canary', 'AAAAAA.AAAA', '\u0000'])(
     await expect(check(a)).rejects.toThrow(WrongSealingKeys);
   },
 );
+
+test('whoever only looks lays no canary, and learns whether there is anything to open', async () => {
+  const { redis, door, check, putRecord, prefix } = open();
+  const look = (...keys: Buffer[]) => isKnown(redis, door(...keys).sealer, door(...keys).keys);
+  expect(await look(b)).toBe(false);
+  expect(await redis.exists(`${prefix}:canary`)).toBe(0);
+  await putRecord(a);
+  expect(await look(a)).toBe(true);
+  await expect(look(b)).rejects.toThrow(WrongSealingKeys);
+  await check(a);
+  expect(await look(a)).toBe(true);
+  await expect(look(b)).rejects.toThrow(WrongSealingKeys);
+});

@@ -239,6 +239,17 @@ describe('the trail', () => {
     }
   });
 
+  test('is no empty page where there is nothing of this tenant, and asking decides no keys', async () => {
+    const world = await startWorld({ workers: false });
+    const other = { ...world.env, AUTH0_DOMAIN: `misspelt.${world.env['AUTH0_DOMAIN']}` };
+    for (const args of [['audit'], ['parked'], ['reseal']]) {
+      const { code, lines, stderr } = await readdress({ env: other }, args);
+      expect({ code, lines }, args[0]).toEqual({ code: 1, lines: [] });
+      expect(stderr).toContain('AUTH0_DOMAIN');
+    }
+    expect(await world.redis.keys(`*misspelt.${world.env['AUTH0_DOMAIN']}*`)).toEqual([]);
+  });
+
   test('a record and its line are one write: what lost a race left no line', async () => {
     const world = await startWorld();
     const asked = await ask(world, addPerson(world, OLD), NEW);
