@@ -337,6 +337,7 @@ describe('a claim', () => {
       }
       expect(await dueOf(opened, change)).toBeNull();
       // What comes next has a later number, whatever the time says.
+      opened.time.ahead = Math.max(NOW, NOW + jump) - Date.now();
       const next = await put(opened);
       const later = (await claim(opened, Math.max(NOW, NOW + jump) + 1000))!;
       expect(Number(later.epoch)).toBeGreaterThan(Number((taken ?? held).epoch));
