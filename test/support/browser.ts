@@ -10,6 +10,8 @@ import {
 } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished } from 'vitest';
 
+// A real browser on a shared machine may be late once. Nothing else is ever tried again.
+const retry = process.env['CI'] ? 2 : 0;
 const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
 const ARGS = [
   '--headless=new',
@@ -38,7 +40,7 @@ export type Windows = {
 export function describeInBrowser(name: string, tests: (windows: Windows) => void): void {
   const isPresent = existsSync(executablePath);
   const why = isPresent ? '' : ` (skipped: no Chromium at ${executablePath}, set CHROMIUM_PATH)`;
-  describe.skipIf(!isPresent)(`${name}${why}`, { timeout: 60_000 }, () => {
+  describe.skipIf(!isPresent)(`${name}${why}`, { timeout: 60_000, retry }, () => {
     let browser: Browser;
     beforeAll(async () => {
       browser = await chromium.launch({ executablePath, args: ARGS });
