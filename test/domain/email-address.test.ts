@@ -333,7 +333,10 @@ describe('reserved and private names', () => {
   );
 
   test('a top-level domain that nobody runs is refused, a real one is not', () => {
-    expect(parseEmail('a@example.zzzz')).toBeUndefined();
+    for (const address of ['a@example.zzzz', 'a@example.con', 'a@example.example.zzzz']) {
+      expect(parseEmail(address)).toBeUndefined();
+      expect(parse(address), 'on loopback').toBeUndefined();
+    }
     expect(parseEmail('a@example.museum')).toBe('a@example.museum');
   });
 
