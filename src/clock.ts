@@ -14,13 +14,19 @@ export type Clock = {
   learn(redisMs: number, askedAt: number): void;
   /** How far the wall clock of this machine is ahead of Redis' clock (negative: behind). */
   skewMs(): number;
+  /** How long ago Redis' clock was found to be ahead of what this process had counted on (ms). */
+  leaptAgoMs(): number;
 };
+
+/** More than a slow answer explains. A fail-over may bring in a machine whose clock is another one. */
+const LEAP_MS = 1000;
 
 /** `injected`: a test's clock, which stands in for Redis' clock and the wall clock alike. */
 export function createClock(injected?: () => number): Clock {
   const shiftMs = () => (injected ? injected() - Date.now() : 0);
   const monotonic = () => performance.now() + shiftMs();
   let offset: number | undefined;
+  let leaptAt = -Infinity;
   const now = () =>
     injected || offset === undefined
       ? (injected ?? Date.now)()
@@ -32,8 +38,12 @@ export function createClock(injected?: () => number): Clock {
     learn(redisMs, askedAt) {
       const answeredAt = monotonic();
       // The answer was true in the middle of the round trip, as far as anybody can tell.
-      offset = redisMs - shiftMs() + (answeredAt - askedAt) / 2 - performance.now();
+      const tripMs = answeredAt - askedAt;
+      const before = offset;
+      offset = redisMs - shiftMs() + tripMs / 2 - performance.now();
+      if (before !== undefined && offset - before > LEAP_MS + tripMs) leaptAt = answeredAt;
     },
+    leaptAgoMs: () => monotonic() - leaptAt,
     skewMs: () => (injected || offset === undefined ? 0 : Date.now() - now()),
   };
 }

@@ -169,9 +169,17 @@ const crossCheck = (s: Record<string, unknown>): string[] => [
     : []),
 ];
 
+/** Whether there is none, or it is our own page: by what it means, however it is written. */
+function isOwnPage(confirmUrl: unknown, publicUrl: unknown): boolean {
+  if (typeof confirmUrl !== 'string') return true;
+  if (typeof publicUrl !== 'string') return false;
+  if (!URL.canParse(confirmUrl) || !URL.canParse(publicUrl)) return false;
+  const place = ({ host, pathname }: URL) => host + pathname.replace(/\/+$/, '').toLowerCase();
+  return place(new URL(confirmUrl)) === `${place(new URL(publicUrl))}/confirm`;
+}
+
 const checkApi = (s: Record<string, unknown>): string[] =>
-  s['CONFIRM_BY'] === 'session' &&
-  (s['CONFIRM_URL'] === undefined || s['CONFIRM_URL'] === `${String(s['PUBLIC_URL'])}/confirm`)
+  s['CONFIRM_BY'] === 'session' && isOwnPage(s['CONFIRM_URL'], s['PUBLIC_URL'])
     ? ['CONFIRM_URL: with CONFIRM_BY=session write the page of your app that confirms']
     : [];
 

@@ -34,7 +34,7 @@ export type Deps<C extends Config = Config> = {
 };
 
 /** What a host may put in place of the process's own: a test's clock and hurry, randomness, measures, a log sink. */
-export type Ambient = Partial<Pick<Deps, 'now' | 'random' | 'metrics'>> & {
+export type Ambient = Partial<Pick<Deps, 'now' | 'clock' | 'random' | 'metrics'>> & {
   logTo?: DestinationStream;
   /** How often the workers look for what no bell rang for. */
   tickMs?: number;
@@ -42,7 +42,7 @@ export type Ambient = Partial<Pick<Deps, 'now' | 'random' | 'metrics'>> & {
 
 /** Opens the connections and builds what stands on them. Redis may still be away. */
 export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambient = {}): Deps<C> {
-  const clock = createClock(ambient.now);
+  const clock = ambient.clock ?? createClock(ambient.now);
   const random = ambient.random ?? randomBytes;
   const prefix = `readdress:{${config.tenant}}`;
   const redis = openRedis(config, 'commands', log);

@@ -48,19 +48,27 @@ export async function withTenant(
  * The account as it is, unless a PATCH of this change may still reach it: then what was read decides
  * nothing but that the wish is fulfilled, and the task waits (`still`) until it can no longer land.
  */
-export async function readAccount({ deps, change, claim, reached }: TaskRun) {
+export async function readAccount(run: TaskRun) {
+  const { deps, change, claim, reached } = run;
   const readAt = deps.now();
   const user = await deps.directory.readUser(change.sub, { maxWaitMs: WRITER_WAIT_MS });
   reached('read');
-  if (!mayStillLand(change, readAt)) return { user };
-  const { tenantPatienceMs } = deps.config;
-  const landsInMs = (change.landsBy ?? readAt + tenantPatienceMs) - deps.now();
+  const { tenantPatienceMs, taskLeaseMs } = deps.config;
+  const longestMs = taskLeaseMs + tenantPatienceMs;
+  // Redis' clock leapt ahead, and may have left a PATCH behind that was sent by the former one.
+  const leapt = change.writing === true && deps.clock.leaptAgoMs() < longestMs;
+  if (!leapt && !mayStillLand(change, readAt)) return { user };
+  // Noted by a version that did not say until when, or by a clock that has been set back since.
+  const landsBy = change.landsBy ?? Infinity;
+  const isUnknown = landsBy - readAt > longestMs;
+  const landsInMs = leapt
+    ? longestMs - deps.clock.leaptAgoMs()
+    : (isUnknown ? readAt + tenantPatienceMs : landsBy) - deps.now();
   const still: Outcome = {
     kind: 'later',
     why: 'a PATCH may still land',
     ms: Math.max(0, Math.min(backoffMs(claim.attempts, deps.random), landsInMs)),
-    // Of a version that did not note until when: from now on.
-    ...(change.landsBy === undefined
+    ...(isUnknown
       ? { rule: (latest: EmailChange) => inDoubt(latest, tenantPatienceMs, deps.now()) }
       : {}),
   };

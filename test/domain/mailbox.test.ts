@@ -8,7 +8,11 @@ test.each([
   ['a.b@example.com', 'a.b@example.com'],
   ['a-b@example.com', 'a-b@example.com'],
   ['a.b@proton.me', 'ab@protonmail.com'],
-  ['a.b@pm.me', 'ab@protonmail.com'],
+  ['a_b-c.d+x@pm.me', 'abcd@protonmail.com'],
+  ['a-b@ya.ru', 'a.b@yandex.ru'],
+  ['a.b@yandex.com', 'a.b@yandex.ru'],
+  ['a.b@me.com', 'a.b@icloud.com'],
+  ['a@constructor', 'a@constructor'],
   ['+tag@example.com', '+tag@example.com'],
   ['"a b+x"@example.com', '"a b@example.com'],
 ])('%s is counted as %s', (address, mailbox) => {

@@ -131,10 +131,15 @@ test('the setting asks for the page of the app, and is off by default', async ()
     PUBLIC_URL: 'https://email.example',
   };
   expect(readApiConfig(env).confirmInApp).toBeUndefined();
-  for (const CONFIRM_URL of ['', 'https://email.example/confirm'])
-    expect(() => readApiConfig({ ...env, CONFIRM_BY: 'session', CONFIRM_URL })).toThrow(
-      /CONFIRM_URL: with CONFIRM_BY=session/,
-    );
+  const own = ['', '/', '?x=1', '/?a=b'].map((end) => `https://email.example/confirm${end}`);
+  for (const CONFIRM_URL of ['', 'HTTPS://EMAIL.example:443/Confirm', ...own])
+    for (const PUBLIC_URL of ['https://email.example', 'https://email.example/'])
+      expect(
+        () => readApiConfig({ ...env, CONFIRM_BY: 'session', CONFIRM_URL, PUBLIC_URL }),
+        CONFIRM_URL,
+      ).toThrow(/CONFIRM_URL: with CONFIRM_BY=session/);
+  const elsewhere = { CONFIRM_BY: 'session', CONFIRM_URL: 'https://app.email.example/confirm' };
+  expect(readApiConfig({ ...env, ...elsewhere }).confirmInApp).toBe(elsewhere.CONFIRM_URL);
   expect(() => readApiConfig({ ...env, CONFIRM_BY: 'both' })).toThrow(ConfigError);
   expect(EX_CONFIG).toBe(78);
   // The form of the default goes on as ever.

@@ -36,6 +36,22 @@ describe('the budget', () => {
     expect(await refusal(other)).toBeLessThan(270);
   });
 
+  test('is no longer waited for when Redis’ clock was set back, and is a budget all the same', async () => {
+    const prefix = `readdress:{b-${randomUUID()}}`;
+    const redis = new Redis(inject('redisUrl'));
+    onTestFinished(() => redis.disconnect());
+    const deps = { redis, prefix, config: { callsPerSecond: 2 }, now: Date.now };
+    const budget = createTenantBudget(deps as never);
+    // As it was left by a clock that was an hour ahead, with one call taken and a pause of a second.
+    const ahead = Date.now() + 3_600_000;
+    const left = { full: ahead + 515, closed: ahead + 1000, seen: ahead };
+    await redis.hset(`${prefix}:budget`, left);
+    expect(await refusal(budget)).toBeGreaterThan(500);
+    expect(await refusal(budget)).toBeLessThanOrEqual(1000);
+    await budget.take(1100);
+    expect(await refusal(budget)).toBeLessThanOrEqual(600);
+  });
+
   test('is what the tenant says is left, where that is less', async () => {
     const [one, other] = openBudgets(10);
     await one.learn(200, headers(0));

@@ -1,7 +1,7 @@
 -- One budget of calls for all processes of a deployment: a token bucket kept as the time at which
 -- it will be full again (GCRA), on the clock of Redis.
 --
--- KEYS[1] budget   hash: full (ms), closed (ms, until when nobody may call)
+-- KEYS[1] budget   hash: full (ms), closed (ms, until when nobody may call), seen (ms, when it was written)
 -- ARGV    action, then
 --         "take"  intervalMs, burst, maxWaitMs  -> Returns {1, waitMs} taken: call after waitMs
 --                                               -> Returns {0, waitMs} not taken: ask again then
@@ -12,10 +12,15 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local full = tonumber(redis.call('HGET', KEYS[1], 'full') or '0')
 local closed = tonumber(redis.call('HGET', KEYS[1], 'closed') or '0')
+-- The clock was set back (a fail-over): what was to be waited for is no longer than it was.
+local back = math.max(tonumber(redis.call('HGET', KEYS[1], 'seen') or '0') - now, 0)
+full, closed = full - back, closed - back
 local interval, burst = tonumber(ARGV[2]), tonumber(ARGV[3])
 
 local function keep(field, value)
-  redis.call('HSET', KEYS[1], field, string.format('%.3f', value))
+  if field == 'full' then full = value else closed = value end
+  redis.call('HSET', KEYS[1], 'full', string.format('%.3f', full), 'closed', string.format('%.3f', closed),
+    'seen', string.format('%.3f', now))
   redis.call('PEXPIRE', KEYS[1], 600000)
 end
 
