@@ -76,7 +76,8 @@ describe('after a commit', () => {
     expect(logged(world, committed)).toEqual(['warn revocation.failed']);
   });
 
-  test.each([{ kind: 'status', status: 500 }, { kind: 'reset' }] as const)(
+  // A gateway's page with a 200 is no yes.
+  test.each([{ kind: 'status', status: 500 }, { kind: 'reset' }, { kind: 'html200' }] as const)(
     'a tenant that fails ($kind) is asked five times, then it is reported, and the change stands',
     async (fault) => {
       const world = await startWorld({ env: { REVOKE: 'sessions' } });

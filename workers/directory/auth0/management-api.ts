@@ -56,9 +56,11 @@ export function createManagementApi(deps: Deps<WorkerConfig>): Directory {
         const timeoutMs = method === 'PATCH' ? patchMs : callMs;
         const response = await timed(method, () => fetchWhole(input, init, timeoutMs));
         await budget.learn(response.status, response.headers);
-        // Auth0 answers in JSON or not at all: a page with a 200 is some gateway's, and no yes.
-        if (response.ok && /html/i.test(response.headers.get('content-type') ?? ''))
-          throw new NotTheTenant();
+        // Auth0 answers in JSON or not at all: a page with a 200 is some gateway's, and no yes to a write.
+        // (What is read is looked at by whoever reads it.)
+        const isPage = /html/i.test(response.headers.get('content-type') ?? '');
+        if (response.ok && isPage && method !== 'GET')
+          throw new TenantFault('doubt', { status: response.status });
         return response;
       },
     });
@@ -149,10 +151,6 @@ export function createManagementApi(deps: Deps<WorkerConfig>): Directory {
   };
 }
 
-class NotTheTenant extends Error {
-  override name = 'NotTheTenant';
-}
-
 class SentTooLate extends Error {
   override name = 'SentTooLate';
 }
@@ -161,6 +159,7 @@ class SentTooLate extends Error {
 function classify(error: unknown): TenantFault {
   if (error instanceof TenantFault) return error;
   const root = rootOf(error);
+  if (root instanceof TenantFault) return root;
   if (root instanceof SentTooLate || NEVER_CONNECTED.test(codeOf(root)))
     return new TenantFault('away', { cause: error });
   if (!(error instanceof ManagementError)) return new TenantFault('doubt', { cause: error });
