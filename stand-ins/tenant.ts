@@ -211,7 +211,7 @@ export async function startTenant(options: TenantOptions = {}): Promise<Tenant> 
     { req, res, url: target, path, method }: Wire,
     call: Pick<Call, 'body' | 'userId'>,
     headers: Answer['headers'],
-    execute: () => Promise<{ answer: Answer; effective?: boolean }>,
+    execute: (without?: string) => Promise<{ answer: Answer; effective?: boolean }>,
   ): Promise<void> {
     const query = Object.fromEntries(target.searchParams);
     const record = calls.begin({
@@ -221,8 +221,8 @@ export async function startTenant(options: TenantOptions = {}): Promise<Tenant> 
       ...(call.body === undefined ? {} : { body: call.body }),
       ...(call.userId === undefined ? {} : { userId: call.userId }),
     });
-    const executeAndNote = async () => {
-      const { answer, effective } = await execute();
+    const executeAndNote = async (without?: string) => {
+      const { answer, effective } = await execute(without);
       if (effective) record.effective = true;
       calls.changed(record);
       return { ...answer, headers: { ...headers, ...answer.headers } };
@@ -246,7 +246,7 @@ export async function startTenant(options: TenantOptions = {}): Promise<Tenant> 
       ...(body === undefined ? {} : { body: withoutPassword(body) }),
       ...(userId === undefined ? {} : { userId }),
     };
-    await answerCall(wire, call, headers, () => {
+    await answerCall(wire, call, headers, (without = '') => {
       if (!limit.allowed) {
         const answer = managementError(429, 'Global limit has been reached', 'too_many_requests');
         if (options.retryAfter) {
@@ -261,7 +261,7 @@ export async function startTenant(options: TenantOptions = {}): Promise<Tenant> 
           path: target.pathname.slice(MANAGEMENT.length),
           query: target.searchParams,
           authorization: req.headers.authorization,
-          body,
+          body: isRecord(body) ? { ...body, [without]: undefined } : body,
         }),
       );
     });

@@ -101,7 +101,7 @@ describe('the built service', () => {
       'the service to be gone',
       15_000,
     );
-    expect(service.logs.map(({ event }) => event)).toContain('workers.closed');
+    await eventually(() => service.logs.some(({ event }) => event === 'workers.closed'));
   });
 
   test('a .env in its folder is read, and the environment goes before it', async () => {

@@ -22,6 +22,8 @@ export type FaultAction =
     }
   /** Answers with this at once, as an impatient gateway does, and carries the request out then, or after so many ms. */
   | { kind: 'statusThenExecute'; status: number; body?: unknown; until: Promise<unknown> | number }
+  /** Carries a PATCH out, as a script of a custom database may, that knows nothing of this field. */
+  | { kind: 'executeWithout'; field: string }
   /** Carries the request out, then never answers. */
   | { kind: 'executeThenHang' }
   /** A 200 with an HTML page, as a captive proxy gives it; does nothing. */
@@ -136,7 +138,8 @@ export interface Play {
   url: string;
   /** Headers that every answer of this endpoint has. */
   headers: Answer['headers'];
-  execute: () => Promise<Answer>;
+  /** Carries the request out, without this field of its body. */
+  execute: (without?: string) => Promise<Answer>;
 }
 
 /**
@@ -174,6 +177,8 @@ export async function playFault(fault: FaultAction, play: Play): Promise<number>
       await execute();
       return status;
     }
+    case 'executeWithout':
+      return send(res, await execute(fault.field));
     case 'executeThenHang':
       await execute();
       return hang();

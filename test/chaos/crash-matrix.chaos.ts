@@ -12,7 +12,7 @@ import { eventually } from '../support/world.ts';
 import type { Member } from './deployment.ts';
 import { POINTS, SEED } from './plan.ts';
 import { createChance } from './random.ts';
-import { startStage } from './stage.ts';
+import { PREFIX, startStage, type Stage } from './stage.ts';
 import { ended } from './steps.ts';
 import { expectNoViolation } from './verdict.ts';
 import { startCrowd } from './virtual-users.ts';
@@ -32,6 +32,20 @@ async function startReceiver(): Promise<string> {
   await once(server, 'listening');
   onTestFinished(() => void server.close());
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
+
+/** Gives work to `verify`. */
+const FORGETFUL = {
+  kind: 'executeWithout',
+  field: 'email_verified',
+  match: { method: 'PATCH' },
+} as const;
+
+/** Nobody has three days: the end of an undo right is rung for changes whose owners never asked for it. */
+async function forgeKeep({ redis }: Stage): Promise<void> {
+  const keys = await redis.keys(`${PREFIX}:change:*`);
+  const members = keys.slice(0, 3).flatMap((key) => [Date.now(), `${key.split(':').at(-1)}:keep`]);
+  if (members.length > 0) await redis.zadd(`${PREFIX}:due`, ...members);
 }
 
 const isOfApi = (point: string) => /^(request|click)\./.test(point);
@@ -75,15 +89,17 @@ test(
     const points = createChance(SEED).fork(1).shuffled(CRASH_POINTS).slice(0, POINTS);
     const forApi = points.filter(isOfApi);
     const forWorkers = points.filter((point) => !isOfApi(point));
-    const revoking = setInterval(() => {
+    const troubling = setInterval(() => {
       revoked += 1;
       stage.tenant.expireManagementTokens();
+      stage.tenant.faults.add({ ...FORGETFUL, times: 1 });
+      void forgeKeep(stage);
     }, 3000);
     await Promise.all([
       ...stage.fleet.of('api').map((member) => drive(member, forApi)),
       ...stage.fleet.of('workers').map((member) => drive(member, forWorkers)),
     ]);
-    clearInterval(revoking);
+    clearInterval(troubling);
     await crowd.stop();
     await stage.ready();
     await stage.quiet();
@@ -100,6 +116,8 @@ test(
         'CRASH_AT a task': struckBy((point) => !isOfApi(point)),
         'SIGKILL at any time': lives + 5,
         'management tokens revoked': revoked,
+        'tenant executeWithout email_verified': revoked,
+        'tasks forged by ZADD': revoked,
       },
       leeway: { mails: 10 * deaths, tokens: deaths + revoked },
     });

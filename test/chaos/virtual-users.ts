@@ -49,6 +49,9 @@ async function act(stage: Stage, user: VirtualUser, chance: Chance, step: number
   } else if (what === 'press') {
     const link = pickLink(stage.linksOf(user), chance);
     const prefer = chance.happens(0.2) ? 'wait=2' : undefined;
+    // Whoever wants an address back has, as often as not, lost the password as well.
+    if (link?.purpose === 'undo' && chance.happens(0.5))
+      stage.tenant.updateUser(user.sub, { last_password_reset: new Date().toISOString() });
     if (link)
       await stage.act(user, link.purpose as Told['op'], { link, ...(prefer && { prefer }) });
   } else if (change !== undefined) await stage.act(user, what, { change });

@@ -119,13 +119,13 @@ async function readKey(redis: World['redis'], key: string): Promise<unknown> {
   }
 }
 
-/** The state of the service itself: no counters of limits, no wake-ups, no empty shells of keys. */
+/** The state of the service itself: no counters of limits, no wake-ups, no clock, no empty shells of keys. */
 export async function state(world: World): Promise<Record<string, string>> {
   const all = Object.entries(await dump(world));
   return Object.fromEntries(
     all.filter(
       ([key, value]) =>
-        !/:limit-|:(?:tenant|mail|event|upkeep):|:budget$/.test(key) &&
+        !/:limit-|:(?:tenant|mail|event|upkeep):|:(?:budget|pulse|epoch:clock)$/.test(key) &&
         !/^("none"|\[\]|\{\})$/.test(value),
     ),
   );
