@@ -10,7 +10,7 @@ import { createAuthentication } from './tenant/authentication.ts';
 import { createCalls, openTokenFields, withoutPassword, type Call } from './tenant/calls.ts';
 import { createClientCredentials } from './tenant/client-credentials.ts';
 import type { MachineClient } from './tenant/clients.ts';
-import { createFaults, playFault, send, type Faults } from './tenant/faults.ts';
+import { createFaults, omitField, playFault, send, type Faults } from './tenant/faults.ts';
 import { createSigningKeys, type SigningKeys } from './tenant/keys.ts';
 import { listenOnLoopback } from './loopback.ts';
 import { createManagementApi, type VerificationMail } from './tenant/management-api.ts';
@@ -246,7 +246,7 @@ export async function startTenant(options: TenantOptions = {}): Promise<Tenant> 
       ...(body === undefined ? {} : { body: withoutPassword(body) }),
       ...(userId === undefined ? {} : { userId }),
     };
-    await answerCall(wire, call, headers, (without = '') => {
+    await answerCall(wire, call, headers, (without) => {
       if (!limit.allowed) {
         const answer = managementError(429, 'Global limit has been reached', 'too_many_requests');
         if (options.retryAfter) {
@@ -261,7 +261,7 @@ export async function startTenant(options: TenantOptions = {}): Promise<Tenant> 
           path: target.pathname.slice(MANAGEMENT.length),
           query: target.searchParams,
           authorization: req.headers.authorization,
-          body: isRecord(body) ? { ...body, [without]: undefined } : body,
+          body: without === undefined ? body : omitField(body, without),
         }),
       );
     });

@@ -101,7 +101,8 @@ describe('the built service', () => {
       'the service to be gone',
       15_000,
     );
-    await eventually(() => service.logs.some(({ event }) => event === 'workers.closed'));
+    const closed = () => service.logs.some(({ event }) => event === 'workers.closed');
+    expect(await eventually(closed)).toBe(true);
   });
 
   test('a .env in its folder is read, and the environment goes before it', async () => {

@@ -125,6 +125,10 @@ export function createFaults(): FaultBox {
   };
 }
 
+export function omitField(body: unknown, field: string): unknown {
+  return Object.fromEntries(Object.entries(body ?? {}).filter(([name]) => name !== field));
+}
+
 /** Writes an answer out; the connection stays usable. */
 export function send(res: ServerResponse, { status, headers, body }: Answer): number {
   res.writeHead(status, { ...headers, 'content-length': body.length });

@@ -178,36 +178,38 @@ async function passUntil(world: World, id: string, check: () => Promise<boolean>
 
 const givenBack = (world: World) => world.logs.filter(({ event }) => event === 'task.given_back');
 
+/** Names that no build of ours gave to a task, and that might mislead one that looks them up. */
+const UNKNOWN = [
+  'juggle',
+  'juggle.1',
+  'mail.juggle',
+  'mail.confirm.next',
+  'mail',
+  'event.juggled',
+  'commit.2',
+  'revoke.all',
+  'constructor',
+  '__proto__.x',
+  'toString',
+];
+
 describe('a task that nobody here can do', () => {
-  test.each([
-    'juggle',
-    'juggle.1',
-    'mail.juggle',
-    'mail.confirm.next',
-    'mail',
-    'event.juggled',
-    'commit.2',
-    'revoke.all',
-    'constructor',
-    '__proto__.x',
-    'toString',
-  ])('%s: given back with an alarm and ever more slowly, and the others go on', async (name) => {
+  test('is given back with an alarm and ever more slowly, whatever its name, and the others go on', async () => {
     const world = await startWorld({
       env: { WEBHOOK_URL: 'http://localhost:9/', WEBHOOK_SECRETS: SECRET },
     });
     const asked = await ask(world);
-    await addTask(world, asked, name);
-    await eventually(() => givenBack(world).length === 1, 'the report');
+    for (const name of UNKNOWN) await addTask(world, asked, name);
+    const reports = (name: string) => givenBack(world).filter(({ task }) => task === name);
+    const untilEachIs = (times: number) =>
+      eventually(() => UNKNOWN.every((name) => reports(name).length === times), 'the reports');
+    await untilEachIs(1);
     world.pass(10_000);
-    await eventually(() => givenBack(world).length === 2, 'the second report');
-    expect(givenBack(world)).toMatchObject(
-      [10_000, 20_000].map((againInMs) => ({
-        level: 'error',
-        change: asked.id,
-        task: name,
-        againInMs,
-      })),
-    );
+    await untilEachIs(2);
+    for (const name of UNKNOWN)
+      expect(reports(name)).toMatchObject(
+        [10_000, 20_000].map((againInMs) => ({ level: 'error', change: asked.id, againInMs })),
+      );
     expect(await parkedOf(world)).toEqual([]);
     await commit(world, { email: 'other@example.com', to: 'other@example.org' });
     expect((await recordOf(world, asked.id)).status).toBe('pending');
@@ -305,50 +307,46 @@ describe('a backlog', () => {
 });
 
 describe('a job that is not ours', () => {
-  test.each<[string, unknown]>([
-    ['no data', null],
-    ['a number', 7],
-    ['a string', 'commit'],
-    ['a list', ['commit']],
-    ['a task that is no name', { change: 'x', task: 5, at: 0 }],
-    ['a change that is no id', { change: { $gt: '' }, task: 'commit', at: 0 }],
-    ['a task without a change', { task: 'commit' }],
-    ['a claim to what is not due', { change: 'x', task: 'commit', at: 0 }],
-    ['five megabytes', { change: 'x'.repeat(5_000_000), task: 'commit', at: 0 }],
-  ])(
-    '%s: does no harm in any queue, and is reported where it can be no wake-up',
-    async (_, data) => {
-      const world = await startWorld();
-      const before = await world.redis.zcard(`${world.prefix}:due`);
-      for (const name of QUEUES)
-        await openQueue(world, name).add('garbage', data, { jobId: 'garbage', attempts: 5 });
-      await commit(world);
-      await untilDrained(world);
-      await eventually(async () => {
-        const counts = QUEUES.map((name) =>
-          openQueue(world, name).getJobCounts('wait', 'active', 'delayed'),
-        );
-        return (await Promise.all(counts)).every((count) =>
-          Object.values(count).every((n) => n === 0),
-        );
-      }, 'the queues to be empty');
-      expect(await parkedOf(world)).toEqual([]);
-      // What is left is the expiry of the link.
-      expect(await world.redis.zcard(`${world.prefix}:due`)).toBe(before + 1);
-      const isWakeUp =
-        typeof data === 'object' &&
-        data !== null &&
-        'change' in data &&
-        typeof data.change === 'string' &&
-        'task' in data &&
-        typeof data.task === 'string';
-      const reported = world.logs.filter(({ event }) => event === 'queue.job_failed');
-      expect(reported.map(({ queue, level }) => [queue, level])).toEqual(
-        expect.arrayContaining(isWakeUp ? [] : QUEUES.map((name) => [name, 'error'])),
+  const wakeUps: unknown[] = [
+    { change: 'x', task: 'commit', at: 0 },
+    { change: 'x'.repeat(5_000_000), task: 'commit', at: 0 },
+  ];
+  const garbage: unknown[] = [
+    null,
+    7,
+    'commit',
+    ['commit'],
+    { task: 'commit' },
+    { change: 'x', task: 5, at: 0 },
+    { change: { $gt: '' }, task: 'commit', at: 0 },
+  ];
+
+  test('does no harm in any queue, and is reported where it can be no wake-up', async () => {
+    const world = await startWorld();
+    const before = await world.redis.zcard(`${world.prefix}:due`);
+    const queues = QUEUES.map((name) => openQueue(world, name));
+    const jobs = [...wakeUps, ...garbage].map((data, i) => ({
+      name: 'garbage',
+      data,
+      opts: { jobId: `garbage${i}`, attempts: 5 },
+    }));
+    for (const queue of queues) await queue.addBulk(jobs);
+    await commit(world);
+    await untilDrained(world);
+    await eventually(async () => {
+      const counts = queues.map((queue) => queue.getJobCounts('wait', 'active', 'delayed'));
+      return (await Promise.all(counts)).every((count) =>
+        Object.values(count).every((n) => n === 0),
       );
-      expect(reported).toHaveLength(isWakeUp ? 0 : QUEUES.length);
-    },
-  );
+    }, 'the queues to be empty');
+    expect(await parkedOf(world)).toEqual([]);
+    // What is left is the expiry of the link.
+    expect(await world.redis.zcard(`${world.prefix}:due`)).toBe(before + 1);
+    const reported = world.logs.filter(({ event }) => event === 'queue.job_failed');
+    expect(reported.map(({ queue, level }) => `${String(queue)} ${level}`).toSorted()).toEqual(
+      QUEUES.flatMap((name) => garbage.map(() => `${name} error`)).toSorted(),
+    );
+  });
 });
 
 describe('a record that nobody here can read', () => {

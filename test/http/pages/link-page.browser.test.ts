@@ -219,17 +219,19 @@ describeInBrowser('the link page in a browser', (windows) => {
     expect(site.seen.filter(({ path }) => path.startsWith('/v1/'))).toEqual([]);
   });
 
-  test.each(Object.entries(REWRITES))('pasted as %s a link is reviewed', async (_, rewrite) => {
+  // One table holds the grammar for page, form, API and client; here the page shows that it is the same.
+  test('pasted as a gateway wraps it a link is reviewed', async () => {
     const site = await startSite();
-    const page = await open();
-    await page.goto(`${site.url}/confirm`);
-    await paste(
-      page,
-      rewrite(`https://id.example/confirm#${TOKEN}`, TOKEN).replaceAll(/[\r\n]+/g, ' '),
-    );
-    await page.locator('#review').waitFor();
-    const [asked] = site.seen.filter(({ path }) => path === '/v1/links/inspect');
-    expect(asked?.body).toBe(JSON.stringify({ token: TOKEN }));
+    for (const [gateway, rewrite] of Object.entries(REWRITES).filter((_, i) => i % 6 === 0)) {
+      const page = await open();
+      site.seen.length = 0;
+      await page.goto(`${site.url}/confirm`);
+      const wrapped = rewrite(`https://id.example/confirm#${TOKEN}`, TOKEN);
+      await paste(page, wrapped.replaceAll(/[\r\n]+/g, ' '));
+      await page.locator('#review').waitFor();
+      const [asked] = site.seen.filter(({ path }) => path === '/v1/links/inspect');
+      expect(asked?.body, gateway).toBe(JSON.stringify({ token: TOKEN }));
+    }
   });
 
   test('a reload, a link elsewhere and Back, and a tab that was put away lead to the review again', async () => {
