@@ -61,6 +61,7 @@ const checkUrl = (text: string): URL | string => {
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'write an https URL';
   if (url.username !== '' || url.password !== '') return 'leave credentials out of the URL';
   if (url.hash !== '') return 'leave the fragment out of the URL';
+  if (url.hostname.includes('*')) return 'write each host out, a wildcard matches nothing here';
   return url.protocol === 'http:' && !isLoopback(url.hostname)
     ? 'use https (plain http is for loopback only)'
     : url;
@@ -76,13 +77,19 @@ export const siteUrl = url.refine(
   ({ pathname, search }) => pathname === '/' && search === '',
   'write the origin alone, without a path',
 );
-export const urls = list.superRefine((items, ctx) => {
-  for (const [index, item] of items.entries()) {
-    const checked = checkUrl(item);
-    if (typeof checked === 'string')
-      ctx.addIssue({ code: 'custom', message: `item ${index + 1}: ${checked}` });
-  }
-});
+const urlsThat = (check: (item: string) => URL | string) =>
+  list.superRefine((items, ctx) => {
+    for (const [index, item] of items.entries()) {
+      const checked = check(item);
+      if (typeof checked === 'string')
+        ctx.addIssue({ code: 'custom', message: `item ${index + 1}: ${checked}` });
+    }
+  });
+export const urls = urlsThat(checkUrl);
+/** Compared as text, so that a pattern would match nothing, or itself. */
+export const exactUrls = urlsThat((item) =>
+  /\*|%2a/i.test(item) ? 'write the exact URL, a wildcard matches nothing here' : checkUrl(item),
+);
 
 export const sealingKeys = list.transform((items, ctx) => {
   const keys = items.map((item) => Buffer.from(item, 'base64'));

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   androidApps,
   duration,
+  exactUrls,
   flag,
   hostname,
   integer,
@@ -70,7 +71,7 @@ export const api = z.object({
   DPOP: z.enum(['off', 'allowed', 'required'], 'write off, allowed or required').default('off'),
   CONFIRM_BY: z.enum(['link', 'session'], 'write link or session').default('link'),
   CORS_ORIGINS: urls.prefault(''),
-  RETURN_URLS: urls.prefault(''),
+  RETURN_URLS: exactUrls.prefault(''),
   TRUST_PROXY: proxies.prefault(''),
   LIMIT_USER: limit.prefault('5/1h'),
   LIMIT_IP: limit.prefault('60/1m'),

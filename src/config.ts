@@ -5,8 +5,10 @@
  */
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
+import { checkApi, checkWorkers, placeholdersIn } from './config-checks.ts';
 import { isLoopback, languagesOf } from './config-grammar.ts';
 import { api, shared, workers } from './config-schema.ts';
+import { misspeltIn, type Misspelt } from './misspelt.ts';
 
 /** The settings do not make a service. `problems` has one line for each fault. */
 export class ConfigError extends Error {
@@ -154,58 +156,40 @@ const workerConfig = (s: Workers) => {
   } as const;
 };
 
-export type Config = Readonly<ReturnType<typeof sharedConfig>>;
-export type ApiConfig = Readonly<ReturnType<typeof apiConfig>>;
-export type WorkerConfig = Readonly<ReturnType<typeof workerConfig>>;
+export type Config = Readonly<ReturnType<typeof sharedConfig>> & Names;
+export type ApiConfig = Readonly<ReturnType<typeof apiConfig>> & Names;
+export type WorkerConfig = Readonly<ReturnType<typeof workerConfig>> & Names;
+/** What stood in the environment and is no setting, but nearly. */
+type Names = { readonly misspelt?: readonly Misspelt[] };
 
 const trimSlash = (from: URL): string => from.href.replace(/\/+$/, '');
 
-const crossCheck = (s: Record<string, unknown>): string[] => [
-  ...((s['AUTH0_CLIENT_SECRET'] === undefined) === (s['AUTH0_PRIVATE_KEY'] === undefined)
-    ? ['AUTH0_CLIENT_SECRET: set this or AUTH0_PRIVATE_KEY, one of the two']
-    : []),
-  ...(s['WEBHOOK_URL'] !== undefined && s['WEBHOOK_SECRETS'] === undefined
-    ? ['WEBHOOK_SECRETS: is required with WEBHOOK_URL']
-    : []),
-];
-
-/** Whether there is none, or it is our own page: by what it means, however it is written. */
-function isOwnPage(confirmUrl: unknown, publicUrl: unknown): boolean {
-  if (typeof confirmUrl !== 'string') return true;
-  if (typeof publicUrl !== 'string') return false;
-  if (!URL.canParse(confirmUrl) || !URL.canParse(publicUrl)) return false;
-  const place = ({ host, pathname }: URL) => host + pathname.replace(/\/+$/, '').toLowerCase();
-  return place(new URL(confirmUrl)) === `${place(new URL(publicUrl))}/confirm`;
-}
-
-const checkApi = (s: Record<string, unknown>): string[] =>
-  s['CONFIRM_BY'] === 'session' && isOwnPage(s['CONFIRM_URL'], s['PUBLIC_URL'])
-    ? ['CONFIRM_URL: with CONFIRM_BY=session write the page of your app that confirms']
-    : [];
-
 /** Reads the settings of the API process. @throws {ConfigError} */
 export const readApiConfig = (env: Env = process.env): ApiConfig =>
-  Object.freeze(apiConfig(read(shared.extend(api.shape), env, checkApi)));
+  frozen(apiConfig(read(shared.extend(api.shape), env, checkApi)), env);
 
 /** Reads the settings that both processes share. @throws {ConfigError} */
 export const readSharedConfig = (env: Env = process.env): Config =>
-  Object.freeze(sharedConfig(read(shared, env)));
+  frozen(sharedConfig(read(shared, env)), env);
 
 /** Reads the settings of the worker process. @throws {ConfigError} */
 export const readWorkerConfig = (env: Env = process.env): WorkerConfig =>
-  Object.freeze(workerConfig(read(shared.extend(workers.shape), env, crossCheck)));
+  frozen(workerConfig(read(shared.extend(workers.shape), env, checkWorkers)), env);
 
 /** Reads the settings of both doors at once, for one process that opens both. @throws {ConfigError} */
 export function readBothConfigs(env: Env = process.env): { api: ApiConfig; workers: WorkerConfig } {
   const settings = read(shared.extend(api.shape).extend(workers.shape), env, (s) => [
-    ...crossCheck(s),
+    ...checkWorkers(s),
     ...checkApi(s),
   ]);
   return {
-    api: Object.freeze(apiConfig(settings)),
-    workers: Object.freeze(workerConfig(settings)),
+    api: frozen(apiConfig(settings), env),
+    workers: frozen(workerConfig(settings), env),
   };
 }
+
+const frozen = <T extends object>(config: T, env: Env): T & Names =>
+  Object.freeze({ ...config, misspelt: misspeltIn(env) });
 
 function read<T extends z.ZodObject>(
   schema: T,
@@ -219,9 +203,16 @@ function read<T extends z.ZodObject>(
     if (value !== undefined && value !== '') values[name] = value;
   }
   const result = schema.safeParse(values);
+  problems.push(...placeholdersIn(values));
+  // Whoever left a placeholder, or a file away, need not read a second line about it.
+  const told = new Set(problems.map((line) => line.replace(/(?:_FILE)?:.*$/s, '')));
+  const misspelt = new Map(misspeltIn(env).map(({ name, meant }) => [meant, name]));
   for (const issue of result.error?.issues ?? []) {
     const name = String(issue.path[0]);
-    problems.push(`${name}: ${values[name] === undefined ? 'is required' : issue.message}`);
+    if (told.has(name)) continue;
+    const instead = misspelt.has(name) ? `, and ${misspelt.get(name)} is no setting` : '';
+    const missing = `is required${instead}`;
+    problems.push(`${name}: ${values[name] === undefined ? missing : issue.message}`);
   }
   problems.push(...alsoCheck(values));
   if (problems.length > 0 || !result.success) throw new ConfigError(problems);

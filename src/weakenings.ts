@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { ApiConfig, Config, WorkerConfig } from './config.ts';
 
 /** What the settings weaken on purpose, one sentence each, for a warning at start. */
@@ -20,4 +21,11 @@ export function weakenings(config: Config & Partial<ApiConfig> & Partial<WorkerC
       'UNVERIFIED_MAILBOX=trusted: whoever reads an unverified address can stop and undo changes',
     config.allowInsecureSmtp && 'SMTP without required TLS: mail may travel in clear',
   ].filter((sentence) => typeof sentence === 'string');
+}
+
+/** What is to be said of the settings at start, although they make a service. */
+export function tellAbout(config: Config, log: Logger): void {
+  for (const weakening of weakenings(config)) log.warn({ event: 'config.weakened', weakening });
+  for (const { name, meant } of config.misspelt ?? [])
+    log.warn({ event: 'config.misspelt', name, meant });
 }

@@ -3,65 +3,73 @@ import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { spawnRedis } from '../demo/redis.ts';
+import { ALL_SETTINGS, settingsOf, type Process } from '../cli/settings-files.ts';
 import { commitChange, newUser } from './support/wire.ts';
 import { eventually, startWorld } from './support/world.ts';
 
 const read = (name: string): string => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8');
 const compose = read('docker-compose.yml');
+const trial = read('compose.trial.yml');
 const docker = read('Dockerfile');
 /** The text of one service, or of a shared part at the top: its line, and all that stands deeper. */
-function part(name: string): string {
-  const lines = compose.split('\n');
+function part(name: string, text = compose): string {
+  const lines = text.split('\n');
   const start = lines.findIndex((line) => new RegExp(`^(?:  )?${name}:`).test(line));
   const depth = lines[start]!.search(/\S/);
   const rest = lines.slice(start + 1);
   const end = rest.findIndex((line) => line.trim() !== '' && line.search(/\S/) <= depth);
   return rest.slice(0, end).join('\n');
 }
-const networksOf = (service: string): string[] =>
-  [...(/networks:\n((?: {6}- .*\n?)+)/.exec(part(service))?.[1] ?? '').matchAll(/- (\w+)/g)].map(
-    ([, name]) => name!,
-  );
+const networksOf = (service: string, text = compose): string[] =>
+  [
+    ...(/networks:\n((?: {6}- .*\n?)+)/.exec(part(service, text))?.[1] ?? '').matchAll(/- (\w+)/g),
+  ].map(([, name]) => name!);
 
 test('every setting reaches the process that it is for, and no secret reaches another', () => {
-  const sections = read('.env.example')
-    .split(/^# ── /m)
-    .slice(1);
-  const nameOf: Record<string, string[]> = {};
-  for (const section of sections)
-    nameOf[section.split(' ')[0]!] = [...section.matchAll(/^#?([A-Z][A-Z0-9_]+)=/gm)].map(
-      ([, name]) => name!,
-    );
   const has = (text: string, name: string) => new RegExp(`^ +${name}(_FILE)?: `, 'm').test(text);
-  const own = { Both: 'x-shared', API: 'api', Workers: 'workers' } as const;
-  for (const [section, where] of Object.entries(own))
-    for (const name of nameOf[section]!.filter((one) => !/^ALLOW_VOLATILE|^WORKER_PORT/.test(one)))
+  const own = { both: 'x-shared', api: 'api', workers: 'workers' } as const;
+  for (const [process, where] of Object.entries(own))
+    for (const { name } of settingsOf(process as Process))
       expect(has(part(where), name), `${name} of ${where}`).toBe(true);
-  for (const secret of ['AUTH0_CLIENT_SECRET', 'AUTH0_PRIVATE_KEY', 'SMTP_URL', 'WEBHOOK_SECRETS'])
+  const secrets = ALL_SETTINGS.filter(({ secret }) => secret).map(({ name }) => name);
+  const ofWorkers = settingsOf('workers').map(({ name }) => name);
+  for (const secret of secrets.filter((name) => ofWorkers.includes(name)))
     expect(has(part('api') + part('x-shared'), secret), secret).toBe(false);
-  for (const secret of ['SEALING_KEYS', 'AUTH0_CLIENT_SECRET', 'AUTH0_PRIVATE_KEY', 'REDIS_URL'])
+  // Secrets come as files, which no `inspect` shows.
+  for (const secret of secrets)
     expect(compose, secret).not.toMatch(new RegExp(`^ +${secret}: `, 'm'));
+});
+
+test('what .env says reaches the process as it stands there, but for what the containers are', () => {
+  const fixed = ['REDIS_URL', 'HOST', 'PORT', 'NODE_ENV', 'WORKER_HOST'];
+  for (const { name, secret } of ALL_SETTINGS.filter((one) => !fixed.includes(one.name)))
+    expect(compose, name).toMatch(
+      secret
+        ? new RegExp(`^ {4}environment: ${name}$`, 'm')
+        : new RegExp(`^ +${name}: \\$\\{${name}(:-|:\\?[^}]+)\\}$`, 'm'),
+    );
 });
 
 test('the API reaches no mail server, the inbox reaches no Redis, and Redis nobody outside', () => {
   expect(networksOf('redis')).toEqual(['store']);
   expect(networksOf('api')).toEqual(['front', 'store']);
   expect(networksOf('workers')).toEqual(['back', 'store']);
-  expect(networksOf('inbox')).toEqual(['back']);
+  expect(networksOf('inbox', trial)).toEqual(['back']);
   expect(compose).toMatch(/^ {2}store:\n {4}internal: true$/m);
 });
 
 test('every container is confined, and the image says itself whether it is healthy', () => {
-  const confined = part('x-confined');
-  for (const line of [
-    'read_only: true',
-    '- ALL',
-    'no-new-privileges:true',
-    'pids_limit:',
-    'mem_limit:',
-  ])
-    expect(confined).toContain(line);
-  for (const name of ['redis', 'inbox', 'x-readdress']) expect(part(name)).toContain('*confined');
+  const inbox = part('inbox', trial);
+  for (const confined of [part('x-confined'), inbox])
+    for (const line of [
+      'read_only: true',
+      '- ALL',
+      'no-new-privileges:true',
+      'pids_limit:',
+      'mem_limit:',
+    ])
+      expect(confined).toContain(line);
+  for (const name of ['redis', 'x-readdress']) expect(part(name)).toContain('*confined');
   for (const name of ['api', 'workers']) expect(part(name)).toContain('*readdress');
   expect(docker).toMatch(/^USER node$/m);
   expect(docker).toMatch(/^HEALTHCHECK /m);

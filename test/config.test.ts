@@ -11,6 +11,8 @@ import {
   readBothConfigs,
   readWorkerConfig,
 } from '../src/config.ts';
+import { SETTING_NAMES } from '../src/config-checks.ts';
+import { misspeltIn } from '../src/misspelt.ts';
 import { weakenings } from '../src/weakenings.ts';
 
 const KEY = Buffer.alloc(32, 7).toString('base64');
@@ -188,6 +190,7 @@ describe('faults', () => {
     [
       'CORS_ORIGINS',
       '*',
+      'https://*.example.com',
       'null',
       'spa.example',
       'http://spa.example',
@@ -201,6 +204,17 @@ describe('faults', () => {
       'data:text/html,x',
       'http://app.example/',
       'https://ok.example/,//evil',
+      'https://*.example.com/',
+      'https://app.example.com/*',
+      'https://ok.example/,https://app.example.com/%2A',
+    ],
+    [
+      'AUTH0_AUDIENCE',
+      'https://acme.eu.auth0.com/api/v2/',
+      'https://acme.eu.auth0.com/api/v2',
+      'https://ACME.eu.auth0.com/api/v2/',
+      'https://other.us.auth0.com/api/v2/',
+      'https://acme.eu.auth0.com/userinfo',
     ],
     ['SUPPORT_URL', 'mailto:x@y.example', 'javascript:alert(1)'],
     [
@@ -255,6 +269,52 @@ describe('faults', () => {
       expect(new Set(namesOf(faultsOf({ ...BOTH, [name]: value }))), JSON.stringify(value)).toEqual(
         new Set([name]),
       );
+  });
+
+  test.each<[string, ...string[]]>([
+    [
+      'AUTH0_DOMAIN',
+      'your-tenant.auth0.com',
+      'YOUR_DOMAIN',
+      'your-tenant.eu.auth0.com',
+      '<domain>',
+    ],
+    ['AUTH0_BASE_URL', 'https://your-tenant.auth0.com'],
+    ['AUTH0_AUDIENCE', 'https://your-api/', 'YOUR_API_IDENTIFIER', '{{audience}}', 'changeme'],
+    ['AUTH0_ISSUERS', 'https://acme.eu.auth0.com/,https://your-domain.com/'],
+    ['AUTH0_CLIENT_ID', 'YOUR_CLIENT_ID', 'change-me', 'your-client-id', '${CLIENT_ID}', '##ID##'],
+    ['AUTH0_CLIENT_SECRET', 'change-me', 'CHANGEME', 'change_me', 'your client secret', 'xxxxxxxx'],
+    ['PUBLIC_URL', 'https://account.your-company.com', 'https://yourdomain.com'],
+    ['REDIS_URL', 'redis://:change-me@redis:6379', 'redis://your-redis-host:6379'],
+    ['SMTP_URL', 'smtp://user:changeme@mail.acme.example:587', 'smtp://smtp.your-host.com'],
+    ['MAIL_FROM', 'Acme <no-reply@your-domain.com>', 'todo@acme.example'],
+    ['WEBHOOK_URL', 'https://your-app.example/hooks'],
+  ])('%s is refused where nobody filled it in, in one line', (name, ...values) => {
+    for (const value of values) {
+      const hooks = { WEBHOOK_SECRETS: `whsec_${KEY}` };
+      const faults = faultsOf({ ...BOTH, ...hooks, [name]: value });
+      expect(faults, value).toHaveLength(1);
+      expect(faults[0], value).toMatch(new RegExp(`^${name}: `));
+    }
+  });
+
+  test('what only sounds like a placeholder is taken', () => {
+    for (const changes of [
+      { BRAND_NAME: 'Your Company' },
+      { MAIL_FROM: 'Your App <no-reply@acme.example>' },
+      { AUTH0_DOMAIN: 'yourself.eu.auth0.com' },
+      { AUTH0_CLIENT_SECRET: `${'aB3-'.repeat(8)}yourself_changed` },
+      { AUTH0_AUDIENCE: 'urn:acme:account' },
+      { PUBLIC_URL: 'https://todos.acme.example' },
+    ])
+      expect(faultsOf({ ...BOTH, ...changes }), JSON.stringify(changes)).toEqual([]);
+  });
+
+  test('a file that can not be read is one fault, and a slip in a name is told beside what it left out', () => {
+    const missing = { ...BOTH, SMTP_URL: undefined, SMTP_URL_FILE: '/nowhere/at/all' };
+    expect(faultsOf(missing)).toEqual(['SMTP_URL_FILE: cannot be read']);
+    const slip = { ...BOTH, REDIS_URL: undefined, REDIS_URI: 'redis://127.0.0.1' };
+    expect(faultsOf(slip)).toEqual(['REDIS_URL: is required, and REDIS_URI is no setting']);
   });
 
   test('one credential is asked for, of two', () => {
@@ -467,4 +527,60 @@ test('what is weakened on purpose is said at start, one sentence each', () => {
       name,
     ).toHaveLength(1);
   expect(said.size).toBe(8);
+});
+
+describe('names that are nearly settings', () => {
+  const meantBy = (...names: string[]) =>
+    Object.fromEntries(
+      misspeltIn(Object.fromEntries(names.map((name) => [name, 'x']))).map(({ name, meant }) => [
+        name,
+        meant,
+      ]),
+    );
+
+  test('are told with the setting that was meant', () => {
+    const slips = {
+      CORS_ORIGIN: 'CORS_ORIGINS',
+      LINK_TLL: 'LINK_TTL',
+      LINKTTL: 'LINK_TTL',
+      link_ttl: 'LINK_TTL',
+      'LINK-TTL': 'LINK_TTL',
+      READDRESS_LINK_TTL: 'LINK_TTL',
+      RETURN_URL: 'RETURN_URLS',
+      REDIS_URI: 'REDIS_URL',
+      SEALING_KEY: 'SEALING_KEYS',
+      SEALINGKEYS_FILE: 'SEALING_KEYS',
+      AUTH0_SECRET: 'AUTH0_CLIENT_SECRET',
+      AUTH0_CLIENTID: 'AUTH0_CLIENT_ID',
+      AUTHO_DOMAIN: 'AUTH0_DOMAIN',
+      AUTH0_ISSUER: 'AUTH0_ISSUERS',
+      AUTH0_AUDIANCE: 'AUTH0_AUDIENCE',
+      WEBHOOK_SECRET: 'WEBHOOK_SECRETS',
+      LIMIT_USERS: 'LIMIT_USER',
+      TRUSTED_PROXY: 'TRUST_PROXY',
+      MAX_AGE: 'MAX_AUTH_AGE',
+      MAIL_FORM: 'MAIL_FROM',
+      SMPT_URL: 'SMTP_URL',
+      WORKERS_PORT: 'WORKER_PORT',
+      APP_LINK_IOS: 'APP_LINKS_IOS',
+      BRAND_COLOUR: 'BRAND_COLOR',
+    };
+    expect(meantBy(...Object.keys(slips))).toEqual(slips);
+  });
+
+  test("are not other people's names, nor ours", () => {
+    const foreign =
+      'PATH HOME HOSTNAME POST LANG LC_ALL USER SHELL PWD TZ TERM NODE_OPTIONS NODE_PATH NODE_VERSION CI DEBUG ' +
+      'npm_lifecycle_event LOGNAME REDIS_HOST REDIS_PORT REDIS_PASSWORD SMTP_HOST SMTP_USER SMTP_PASS BASE_URL ' +
+      'DATABASE_URL API_URL CLIENT_ID CLIENT_SECRET PORTS DOC COLOR LOG_FORMAT HTTP_PROXY NO_PROXY SSL_CERT_FILE ' +
+      'NODE_EXTRA_CA_CERTS KUBERNETES_PORT';
+    expect(meantBy(...foreign.split(' '))).toEqual({});
+    expect(meantBy(...SETTING_NAMES, ...SETTING_NAMES.map((name) => `${name}_FILE`))).toEqual({});
+  });
+
+  test('are no fault at start: each config says them, for a warning', () => {
+    const { api, workers } = readBothConfigs({ ...BOTH, CORS_ORIGIN: 'https://app.acme.example' });
+    for (const config of [api, workers])
+      expect(config.misspelt).toEqual([{ name: 'CORS_ORIGIN', meant: 'CORS_ORIGINS' }]);
+  });
 });

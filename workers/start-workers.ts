@@ -1,6 +1,6 @@
 /** The job door: lanes, the bell, the reconciler, and a clean end. */
 import type { WorkerConfig } from '../src/config.ts';
-import { weakenings } from '../src/weakenings.ts';
+import { tellAbout } from '../src/weakenings.ts';
 import { closeDeps, openDeps, untilRedisReady, type Ambient } from '../src/deps.ts';
 import { exitOnWrongRedis } from '../src/process/exit.ts';
 import { createLog } from '../src/process/log.ts';
@@ -30,7 +30,7 @@ export async function startWorkers(
   ambient: Ambient = {},
 ): Promise<RunningWorkers> {
   const log = createLog(config, 'workers', ambient.logTo);
-  for (const weakening of weakenings(config)) log.warn({ event: 'config.weakened', weakening });
+  tellAbout(config, log);
   const lanes = new Map<Lane, LaneAtWork>();
   const opened = openDeps(config, log, ambient);
   const deps = withOutsideWorld({

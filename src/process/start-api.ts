@@ -2,7 +2,7 @@
 import { withLimits } from '../http/api-deps.ts';
 import { buildApp } from '../http/server.ts';
 import { type ApiConfig } from '../config.ts';
-import { weakenings } from '../weakenings.ts';
+import { tellAbout } from '../weakenings.ts';
 import { closeDeps, openDeps, untilRedisReady, type Ambient } from '../deps.ts';
 import { createLog } from './log.ts';
 import { exitOnWrongRedis } from './exit.ts';
@@ -14,7 +14,7 @@ export type Running = { url: string; drain(): void; close(): Promise<void> };
 /** Starts the API. It listens at once and is ready when Redis is. */
 export async function startApi(config: ApiConfig, ambient: Ambient = {}): Promise<Running> {
   const log = createLog(config, 'api', ambient.logTo);
-  for (const weakening of weakenings(config)) log.warn({ event: 'config.weakened', weakening });
+  tellAbout(config, log);
   const deps = withLimits(openDeps(config, log, ambient));
   const readiness = createReadiness(deps);
   const app = await buildApp(deps, readiness);
