@@ -1,25 +1,16 @@
-/** After a write: one log line per transition and refused undo, and the bell for what became due. */
+/** After a write: tells what it moved, and rings for what became due. */
 import type { Deps } from './deps.ts';
-import { countTransitions } from './process/metrics.ts';
 import type { Decided } from './store/changes.ts';
 
 export function afterWrite(deps: Deps, decided: Decided, requestId?: string): void {
   if (!('change' in decided)) return;
-  countTransitions(deps.metrics, decided.transitions);
+  const { signals } = deps;
   for (const { change } of decided.transitions) {
-    const reason = change.reason ? { reason: change.reason } : {};
-    deps.log.info({
-      event: `email_change.${change.status}`,
-      change: change.id,
-      requestId,
-      ...reason,
-    });
+    const { id, status, reason } = change;
+    signals.tell('transition', { change: id, status, reason, requestId });
   }
-  for (const { change, act } of decided.acts) {
-    if (act !== 'undo-refused') continue;
-    const reason = change.undo?.refused;
-    deps.log.info({ event: 'email_change.undo_refused', change: change.id, requestId, reason });
-  }
+  for (const { change, act } of decided.acts)
+    signals.tell('act', { change: change.id, act, reason: change.undo?.refused, requestId });
   const due = decided.tasks.filter((task) => task.at <= deps.now());
   if (due.length > 0) deps.wakeUps.ring(due, requestId);
 }

@@ -6,8 +6,10 @@ import { randomBytes } from 'node:crypto';
 import type { DestinationStream, Logger } from 'pino';
 import { createClock, type Clock } from './clock.ts';
 import type { Config } from './config.ts';
-import { createMetrics, type Metrics } from './process/metrics.ts';
+import { logSignals } from './process/log.ts';
+import { createMetrics, measureSignals, type Metrics } from './process/metrics.ts';
 import { createSealer, type Sealer } from './seal.ts';
+import { openSignals, type Signals } from './signals.ts';
 import { checkCanary, WrongSealingKeys } from './store/canary.ts';
 import { createChangeStore, type ChangeStore } from './store/changes.ts';
 import { feelPulse, type Pulse } from './store/pulse.ts';
@@ -18,6 +20,7 @@ import { openWakeUps, type WakeUps } from './store/wake-ups.ts';
 export type Deps<C extends Config = Config> = {
   config: C;
   log: Logger;
+  signals: Signals;
   clock: Clock;
   /** Epoch milliseconds by the deployment's clock. */
   now: () => number;
@@ -43,6 +46,10 @@ export type Ambient = Partial<Pick<Deps, 'now' | 'clock' | 'random' | 'metrics'>
 /** Opens the connections and builds what stands on them. Redis may still be away. */
 export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambient = {}): Deps<C> {
   const clock = ambient.clock ?? createClock(ambient.now);
+  const metrics = ambient.metrics ?? createMetrics();
+  const signals = openSignals();
+  logSignals(signals, log);
+  measureSignals(signals, metrics);
   const random = ambient.random ?? randomBytes;
   const prefix = `readdress:{${config.tenant}}`;
   const redis = openRedis(config, 'commands', log);
@@ -58,6 +65,7 @@ export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambi
   return {
     config,
     log,
+    signals,
     clock,
     now: () => clock.now(),
     random,
@@ -71,7 +79,7 @@ export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambi
       changes.keys.changed,
     ),
     wakeUps: openWakeUps(redis, { prefix, tenant: config.tenant, log }),
-    metrics: ambient.metrics ?? createMetrics(),
+    metrics,
   };
 }
 
@@ -104,4 +112,5 @@ export async function closeDeps(deps: Deps): Promise<void> {
   await deps.subscription.close();
   await deps.wakeUps.close();
   deps.redis.disconnect();
+  deps.signals.close();
 }

@@ -1,8 +1,55 @@
 /**
- * What happens, told on named channels (node:diagnostics_channel) for whoever listens in this process. Nobody
- * does in production; the chaos suite ends processes at the steps that are told here (docs/reliability.md).
+ * What happens, told once on named channels (node:diagnostics_channel, `readdress.request` and so on) to
+ * whoever listens in this process: the log, the measures, a host's tracing; and the chaos suite, which ends
+ * processes at the steps (docs/decisions/0014-signals.md). Ids only, as in the log. One process may run
+ * several deployments: each tells as itself (`by`), and its own listeners hear it alone.
  */
 import { channel } from 'node:diagnostics_channel';
+import type { Reason, Status } from './domain/email-change.ts';
+import type { Act } from './domain/transitions.ts';
+import type { TaskWord } from './process/log.ts';
+
+type OfChange = { change: string; requestId: string | undefined; reason: Reason | undefined };
+type OfTask = { change: string; task: string; attempt: number; requestId: string | undefined };
+type Answered = { method: string; route: string; status: number; why: string | undefined };
+
+type Told = {
+  /** `quiet`: of a route that is asked all the time. */
+  request: Answered & { requestId: string; ms: number; quiet: boolean };
+  transition: OfChange & { status: Status };
+  act: OfChange & { act: Act['act'] };
+  /** `told`: what else the log says of it. */
+  task: OfTask & { kind: string; seconds: number; word: TaskWord; alarm: boolean; told: object };
+  /** An attempt at a mail. `code`: the mail server's. */
+  mail: { change: string; template: string; outcome: string; code: string | undefined };
+  /** A call to the tenant; status `none`: no answer came. */
+  call: { method: string; status: string; seconds: number };
+};
+
+export type Signals = {
+  tell: <Name extends keyof Told>(name: Name, what: Told[Name]) => void;
+  hear: <Name extends keyof Told>(name: Name, listener: (what: Told[Name]) => void) => void;
+  /** Nobody hears this deployment any more. */
+  close: () => void;
+};
+
+export function openSignals(): Signals {
+  const stops: (() => void)[] = [];
+  const signals: Signals = {
+    tell: (name, what) => channel(`readdress.${name}`).publish({ ...what, by: signals }),
+    hear<Name extends keyof Told>(name: Name, listener: (what: Told[Name]) => void) {
+      const own = (message: unknown) => {
+        const what = message as Told[Name] & { by: Signals };
+        if (what.by === signals) listener(what);
+      };
+      const named = channel(`readdress.${name}`);
+      named.subscribe(own);
+      stops.push(() => named.unsubscribe(own));
+    },
+    close: () => stops.forEach((stop) => stop()),
+  };
+  return signals;
+}
 
 const steps = channel('readdress.step');
 

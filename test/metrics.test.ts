@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { freePort } from '../demo/ports.ts';
@@ -49,6 +50,23 @@ describe('the measures', () => {
     ).toBe(1);
     expect(door.samples.get('readdress_transitions_total{status="confirmed",reason=""}')).toBe(1);
     for (const secret of [id, 'new@example.org', user.sub]) expect(door.text).not.toContain(secret);
+  });
+
+  test('each deployment of a process counts its own, and its host may listen to all', async () => {
+    const { world, api } = await startMeasured({ workers: false });
+    const other = await startMeasured({ workers: false });
+    const heard: unknown[] = [];
+    const listener = (message: unknown) => void heard.push(message);
+    subscribe('readdress.transition', listener);
+    const { id } = (await ask(world, (await newUser(world)).token, 'new@example.org')).body;
+    unsubscribe('readdress.transition', listener);
+    expect(heard).toMatchObject([{ change: id, status: 'pending' }]);
+    expect(JSON.stringify(heard)).not.toMatch(/new@|auth0\|/);
+    const counted = 'readdress_transitions_total{status="pending",reason=""}';
+    expect((await scrape(api)).samples.get(counted)).toBe(1);
+    expect((await scrape(other.api)).samples.get(counted)).toBeUndefined();
+    expect(world.logs.filter(({ event }) => event === 'email_change.pending')).toHaveLength(1);
+    expect(other.world.logs.filter(({ event }) => event === 'email_change.pending')).toEqual([]);
   });
 
   test('an address that nobody can know of is one route, however many are tried', async () => {

@@ -1,6 +1,6 @@
 /** What becomes of a claimed task, in writing: as its processor said, or as nobody foresaw. */
 import { afterWrite } from '../src/after-write.ts';
-import { describeError } from '../src/process/log.ts';
+import { describeError, type TaskWord } from '../src/process/log.ts';
 import type { Cause } from '../src/store/audit.ts';
 import { recorded, type EmailChange } from '../src/domain/email-change.ts';
 import { StaleClaim, type Start } from '../src/store/changes.ts';
@@ -11,8 +11,8 @@ import { backoffMs, unableMs } from './backoff.ts';
 import type { Done, Outcome } from './outcome.ts';
 import type { WorkerDeps } from './worker-deps.ts';
 
-/** How a run ended, in one word for the log and the measures; and how long its lane is to pause. */
-export type Ending = { word: string; pauseMs?: number };
+/** How a run ended, in one word; what the log is to say of it; and how long its lane is to pause. */
+export type Ending = { word: TaskWord; told?: object; alarm?: boolean; pauseMs?: number };
 
 /** A claimed task, and the request that asked for it where that is known. */
 export type Due = DueTask & { requestId?: string | undefined };
@@ -53,16 +53,14 @@ export async function endTask(
   { found, again }: { found: Found<EmailChange> | undefined; again: boolean },
 ): Promise<Ending> {
   const start = found ?? due.change;
-  const { changes, log } = deps;
+  const { changes } = deps;
   const { claim } = due;
-  const line = lineOf(due);
   switch (outcome.kind) {
     case 'done':
     case 'done-among':
       return done(deps, due, outcome, start, again);
     case 'vanished':
       await changes.release({ ...claim, fate: 'done' });
-      log.info({ event: 'task.done', ...line, outcome: 'vanished' });
       return { word: 'vanished' };
     case 'park':
       return park(deps, due, { why: outcome.why });
@@ -75,13 +73,9 @@ export async function endTask(
       const end = { ...claim, fate: 'later' as const, ms, uncounted };
       if (outcome.rule) await changes.decide(start, outcome.rule, { claim: end });
       else await changes.release(end);
-      if (outcome.kind === 'pause') {
-        log.info({ event: 'task.done', ...line, outcome: 'pause' });
-        return { word: 'pause', pauseMs: ms };
-      }
-      const { why, said, alarm } = outcome;
-      log[alarm ? 'error' : 'info']({ event: 'task.later', ...line, why, said });
-      return { word: 'later' };
+      if (outcome.kind === 'pause') return { word: 'pause', pauseMs: ms };
+      const { why, said, alarm = false } = outcome;
+      return { word: 'later', told: { why, said }, alarm };
     }
   }
 }
@@ -95,14 +89,11 @@ async function done(
 ): Promise<Ending> {
   const { changes } = deps;
   const claim = { ...due.claim, fate: 'done' as const };
-  const ended = (): Ending => {
-    deps.log.info({ event: 'task.done', ...lineOf(due), outcome: 'done' });
-    return { word: 'done' };
-  };
+  const ended: Ending = { word: 'done' };
   // Nothing to write but the end itself.
   if (outcome.rule === recorded) {
     await changes.release(claim);
-    return ended();
+    return ended;
   }
   const how = { claim, cause: causeOf(outcome), again };
   const decided =
@@ -113,7 +104,7 @@ async function done(
   if (decided?.verdict.kind === 'refused')
     await changes.release({ ...claim, fate: 'later', ms: TURN_MS });
   else if (decided) afterWrite(deps, decided, due.requestId);
-  return ended();
+  return ended;
 }
 
 /**
@@ -125,8 +116,7 @@ async function giveBack(deps: WorkerDeps, due: Due, why: object): Promise<Ending
   if (claim.unable >= MAX_UNABLE) return park(deps, due, why, UNABLE);
   const ms = unableMs(claim.unable);
   await deps.changes.release({ ...claim, fate: 'later', ms, uncounted: true, notOurs: true });
-  deps.log.error({ event: 'task.given_back', ...lineOf(due), ...why, againInMs: ms });
-  return { word: 'unable' };
+  return { word: 'unable', told: { ...why, againInMs: ms } };
 }
 
 /** What is written beside a task that nobody could do: a worker that can do it takes it out again. */
@@ -139,35 +129,31 @@ async function park(
   reason = why.why ?? 'failed',
 ): Promise<Ending> {
   await deps.changes.park(due.claim, reason);
-  deps.log.error({ event: 'task.parked', ...lineOf(due), ...why });
-  return { word: 'parked' };
+  return { word: 'parked', told: why };
 }
 
 /** What no processor foresaw. The lease is given back, or simply runs out when Redis stays away. */
 export async function endFailure(deps: WorkerDeps, due: Due, error: unknown): Promise<Ending> {
   const { changes, log } = deps;
   const { claim } = due;
-  const line = { ...lineOf(due), ...describeError(error) };
-  if (error instanceof StaleClaim) {
-    log.warn({ event: 'task.stale', ...lineOf(due) });
-    return { word: 'stale' };
-  }
+  if (error instanceof StaleClaim) return { word: 'stale' };
+  const told = describeError(error);
   if (error instanceof StoreUnavailable) {
-    log.warn({ event: 'task.store_unavailable', ...line });
+    // At once: nobody knows when the end of this task can be told.
+    log.warn({ event: 'task.store_unavailable', ...lineOf(due), ...told });
     const again = { ...claim, fate: 'later' as const, ms: TURN_MS, uncounted: true };
     await patiently(deps, () => changes.release(again));
     return { word: 'store-unavailable' };
   }
-  if (error instanceof UnreadableRecord) return giveBack(deps, due, describeError(error));
-  if (claim.attempts >= MAX_SURPRISES) return park(deps, due, describeError(error));
-  log.error({ event: 'task.failed', ...line });
+  if (error instanceof UnreadableRecord) return giveBack(deps, due, told);
+  if (claim.attempts >= MAX_SURPRISES) return park(deps, due, told);
   const ms = backoffMs(claim.attempts, deps.random);
   await changes.release({ ...claim, fate: 'later', ms });
-  return { word: 'failed' };
+  return { word: 'failed', told };
 }
 
 /** Names come from Redis, where anybody may have put one of any length. */
-const lineOf = ({ change, name, claim, requestId }: Due) => ({
+export const lineOf = ({ change, name, claim, requestId }: Due) => ({
   change,
   task: name.slice(0, 100),
   attempt: claim.attempts,

@@ -8,7 +8,7 @@ import type { EmailChange } from '../src/domain/email-change.ts';
 import { reached as reachStep } from '../src/signals.ts';
 import { StaleClaim, type Decided } from '../src/store/changes.ts';
 import type { Found } from '../src/store/records.ts';
-import { endFailure, endTask, patiently, type Due, type Ending } from './end-task.ts';
+import { endFailure, endTask, lineOf, patiently, type Due, type Ending } from './end-task.ts';
 import type { Outcome } from './outcome.ts';
 import { kindOf, processorOf } from './processors.ts';
 import type { WorkerDeps } from './worker-deps.ts';
@@ -17,7 +17,7 @@ import type { WorkerDeps } from './worker-deps.ts';
 const MAX_DEATHS = 12;
 
 export async function runTask(deps: WorkerDeps, due: Due): Promise<Ending> {
-  const { clock, metrics } = deps;
+  const { clock, signals } = deps;
   const startedAt = clock.monotonic();
   const end = async () => {
     const { outcome, found } = await process(deps, due);
@@ -27,8 +27,9 @@ export async function runTask(deps: WorkerDeps, due: Due): Promise<Ending> {
     return ending;
   };
   const ending = await end().catch((error: unknown) => endFailure(deps, due, error));
+  const { word, told = {}, alarm = false } = ending;
   const seconds = (clock.monotonic() - startedAt) / 1000;
-  metrics.tasks.observe({ task: kindOf(due.name), outcome: ending.word }, seconds);
+  signals.tell('task', { ...lineOf(due), kind: kindOf(due.name), seconds, word, told, alarm });
   return ending;
 }
 

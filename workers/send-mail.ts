@@ -43,25 +43,25 @@ export const sendMail: Processor = async ({ deps, name, claim, hold, reached }) 
   });
   if (!('change' in started)) return { kind: 'done', rule: recorded };
   const { change } = started;
-  const told = { change: change.id, template };
-  const end = (outcome: string, rule: Rule): Outcome => {
-    deps.metrics.mails.inc({ template, outcome });
+  const tell = (outcome: string, code?: string) =>
+    deps.signals.tell('mail', { change: change.id, template, outcome, code });
+  const end = (outcome: string, rule: Rule, code?: string): Outcome => {
+    tell(outcome, code);
     return { kind: 'done', rule };
   };
-  const giveUp = (code: string | undefined): Outcome => {
-    deps.log.warn({ event: 'mail.undeliverable', ...told, code, why: 'too-late' });
-    return end('given-up', (latest) => mailGivenUp(latest, name, now()));
-  };
+  const giveUp = (code?: string): Outcome =>
+    end('given-up', (latest) => mailGivenUp(latest, name, now()), code);
   // Nothing marked: no longer wanted, or already sent as often as it may be.
   if (started.verdict.kind !== 'write') {
-    if (isInDoubt(change, name)) deps.log.warn({ event: 'mail.doubt', ...told, task: name });
+    if (isInDoubt(change, name))
+      deps.log.warn({ event: 'mail.doubt', change: change.id, template, task: name });
     // It has been tried, and its time ran out.
     else if (
       (tooLate || change.status === 'expired') &&
       claim.attempts > 1 &&
       !isSettled(change, name)
     )
-      return giveUp(undefined);
+      return giveUp();
     return { kind: 'done', rule: recorded };
   }
   reached('marked');
@@ -72,10 +72,7 @@ export const sendMail: Processor = async ({ deps, name, claim, hold, reached }) 
     template === 'confirm'
       ? change.muted
       : claim.attempts === 1 && (await isMuted(deps, change, template, to));
-  if (muted) {
-    deps.log.warn({ event: 'mail.muted', ...told });
-    return end('muted', (latest) => mailMuted(latest, name));
-  }
+  if (muted) return end('muted', (latest) => mailMuted(latest, name));
 
   const { kind, code } = await deps.mailer.send(
     compose(deps.config, change, template, name, to),
@@ -83,15 +80,11 @@ export const sendMail: Processor = async ({ deps, name, claim, hold, reached }) 
   );
   reached('sent');
   if (kind === 'sent') return end('sent', (latest) => mailSent(latest, name, now()));
-  if (kind === 'address') {
-    deps.log.warn({ event: 'mail.undeliverable', ...told, code, why: 'address' });
-    return end('undeliverable', (latest) => mailRefused(latest, name, now()));
-  }
-  deps.metrics.mails.inc({ template, outcome: kind });
+  if (kind === 'address')
+    return end('undeliverable', (latest) => mailRefused(latest, name, now()), code);
+  tell(kind, code);
   const later = { kind: 'later' as const, why: `smtp ${code}` };
   if (kind === 'doubt') return later;
-  // No user's address is to blame for that, so no user is told so; somebody has to mend it.
-  if (kind === 'ours' || kind === 'relay') deps.log.error({ event: 'mail.refused', ...told, code });
   const again = { ...later, rule: (latest: EmailChange) => mailDeferred(latest, name) };
   if (kind === 'away') return { ...again, alarm: claim.attempts > 3 };
   if (kind === 'relay') return again;

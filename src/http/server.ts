@@ -72,7 +72,7 @@ export async function buildApp(deps: ApiDeps, readiness: Readiness): Promise<App
   app.addHook('onSend', async (_req, reply) => {
     if (readiness.check() === 'draining') reply.header('connection', 'close');
   });
-  registerRequestLog(app, deps.metrics);
+  registerRequestLog(app, deps.signals);
   registerProblemDetails(app, deps);
   registerSecurityHeaders(app, deps.config);
   registerStrictHttp(app);

@@ -4,7 +4,7 @@
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
-import type { Transition } from '../domain/transitions.ts';
+import type { Signals } from '../signals.ts';
 import type { ChangeStore } from '../store/changes.ts';
 import type { Pulse } from '../store/pulse.ts';
 import { StoreUnavailable } from '../store/redis.ts';
@@ -75,10 +75,21 @@ export function createMetrics({ process = false } = {}) {
   };
 }
 
-export const countTransitions = ({ transitions }: Metrics, made: readonly Transition[]): void => {
-  for (const { change } of made)
-    transitions.inc({ status: change.status, reason: change.reason ?? '' });
-};
+/** Counts what a deployment tells. */
+export function measureSignals({ hear }: Signals, metrics: Metrics): void {
+  hear('request', ({ method, route, status, ms, why }) => {
+    metrics.requests.observe({ method, route, status }, ms / 1000);
+    if (why) metrics.denied.inc({ why });
+  });
+  hear('transition', ({ status, reason = '' }) => metrics.transitions.inc({ status, reason }));
+  hear('task', ({ kind, word, seconds }) =>
+    metrics.tasks.observe({ task: kind, outcome: word }, seconds),
+  );
+  hear('mail', ({ template, outcome }) => metrics.mails.inc({ template, outcome }));
+  hear('call', ({ method, status, seconds }) =>
+    metrics.tenantCalls.observe({ method, status }, seconds),
+  );
+}
 
 /** All measures as text; what waits in Redis is looked up whenever somebody asks. */
 export async function readMetrics(

@@ -1,15 +1,18 @@
-/** One line and one measure per request: the route as written in the code, never the URL as sent. */
+/** Tells of each request: by the route as written in the code, never by the URL as sent. */
 import type { App } from '../api-deps.ts';
-import type { Metrics } from '../../process/metrics.ts';
+import type { Signals } from '../../signals.ts';
 
-export function registerRequestLog(app: App, { requests, denied }: Metrics): void {
+export function registerRequestLog(app: App, signals: Signals): void {
   app.addHook('onResponse', async (request, reply) => {
-    const { method, why } = request;
-    const route = request.routeOptions.url ?? 'unknown';
-    const status = reply.statusCode;
-    const ms = Math.round(reply.elapsedTime * 10) / 10;
-    request.log.info({ event: 'request.done', method, route, status, ms, why });
-    if (why) denied.inc({ why });
-    requests.observe({ method, route, status }, reply.elapsedTime / 1000);
+    const { id: requestId, method, why, routeOptions } = request;
+    signals.tell('request', {
+      requestId,
+      method,
+      route: routeOptions.url ?? 'unknown',
+      status: reply.statusCode,
+      ms: reply.elapsedTime,
+      why,
+      quiet: routeOptions.logLevel === 'silent',
+    });
   });
 }

@@ -30,14 +30,15 @@ export function createManagementApi(deps: Deps<WorkerConfig>): Directory {
   const { callMs, patchMs } = sharesOf(config);
 
   const timed = async (method: string, send: () => Promise<Response>): Promise<Response> => {
-    const end = deps.metrics.tenantCalls.startTimer({ method });
+    const startedAt = deps.clock.monotonic();
     let status = 'none';
     try {
       const response = await send();
       status = String(response.status);
       return response;
     } finally {
-      end({ status });
+      const seconds = (deps.clock.monotonic() - startedAt) / 1000;
+      deps.signals.tell('call', { method, status, seconds });
     }
   };
 
