@@ -72,10 +72,10 @@ export const url = z.string().transform((text, ctx) => {
   ctx.addIssue({ code: 'custom', message: checked });
   return z.NEVER;
 });
-/** Pages and links stand at the root of their host. */
+/** Where pages and links stand: a host, or a path on it. One spelling, so that paths compare as text. */
 export const siteUrl = url.refine(
-  ({ pathname, search }) => pathname === '/' && search === '',
-  'write the origin alone, without a path',
+  ({ pathname, search }) => search === '' && /^(?:\/[\w~-][\w.~-]*)*\/?$/.test(pathname),
+  'write an origin, or a plain path on it like https://api.example.com/account',
 );
 const urlsThat = (check: (item: string) => URL | string) =>
   list.superRefine((items, ctx) => {

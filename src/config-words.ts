@@ -37,7 +37,7 @@ const BOTH: Of<typeof shared> = {
     otherwise: 'https://AUTH0_DOMAIN',
   },
   PUBLIC_URL: {
-    about: 'Where users and their mail reach this service',
+    about: 'Where users and their mail reach this service: a host, or a path on one',
     example: 'https://account.example.com',
   },
   CONFIRMATION: {

@@ -54,6 +54,8 @@ const sharedConfig = (s: Shared) => {
     /** Without a trailing slash. */
     auth0Url: trimSlash(baseUrl),
     publicUrl: trimSlash(s.PUBLIC_URL),
+    /** The path of PUBLIC_URL, `/account`: every path of ours stands under it. Empty for a host of its own. */
+    basePath: s.PUBLIC_URL.pathname.replace(/\/+$/, ''),
     confirmation: s.CONFIRMATION,
     linkTtlMs: s.LINK_TTL,
     undoWindowMs: s.UNDO_WINDOW,

@@ -67,11 +67,11 @@ function proof(change: EmailChange, purpose: Purpose): Buffer {
  * Where a link was meant to lead that a gateway bent on its way: `/confirm%23<token>`,
  * `/confirm%2523<token>`, `/confirm/<token>`. In its path again, the token would reach logs.
  */
-export function mendLink(url: string): string | undefined {
+export function mendLink(url: string, basePath: string): string | undefined {
   const purpose = PURPOSES.find((each) => url.startsWith(`/${each}`));
   if (purpose === undefined) return undefined;
   const token = tokenFromPaste(url.slice(purpose.length + 1));
-  return TOKEN.test(token) ? `/${purpose}#${token}` : undefined;
+  return TOKEN.test(token) ? `${basePath}/${purpose}#${token}` : undefined;
 }
 
 /** The https link of a mail. In a fragment the token never reaches a server, proxy, log or Referer. */

@@ -182,7 +182,7 @@ describe('faults', () => {
       'http://127.0.0.1.evil.example',
       '//x',
       'javascript:alert(1)',
-      'https://change.acme.example/sub/',
+      'https://change.acme.example/a//b',
       'https://change.acme.example/?x=1',
       'https://change.acme.example/#x',
     ],

@@ -6,6 +6,7 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { ApiDeps, App } from './api-deps.ts';
 import { registerAuthentication } from './auth/authenticate.ts';
 import { registerDrain } from './plugins/drain.ts';
@@ -20,6 +21,7 @@ import { registerRequestLog } from './plugins/request-log.ts';
 import { registerSecurityHeaders } from './plugins/security-headers.ts';
 import { registerStrictHttp } from './plugins/strict-http.ts';
 import type { Readiness } from '../process/readiness.ts';
+import { insideOf, type Reach } from './inside.ts';
 import { registerCode } from './routes/code.ts';
 import { registerEmailChanges } from './routes/email-changes.ts';
 import { registerKeep } from './routes/keep.ts';
@@ -35,8 +37,14 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const TIMEOUT_CHECK_MS = 1000;
 
 /** Builds the API, ready to listen or to `inject`. Its connections stay the caller's. */
-export async function buildApp(deps: ApiDeps, readiness: Readiness): Promise<App> {
+export async function buildApp(
+  deps: ApiDeps,
+  readiness: Readiness,
+  reach: Reach = 'strict',
+): Promise<App> {
   const loggerInstance: FastifyBaseLogger = deps.log;
+  const { basePath } = deps.config;
+  const rewriteUrl = ({ url = '' }: IncomingMessage) => insideOf(basePath, url, reach);
   const app = Fastify({
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
@@ -60,6 +68,7 @@ export async function buildApp(deps: ApiDeps, readiness: Readiness): Promise<App
     routerOptions: { maxParamLength: 16_384 },
     clientErrorHandler: answerClientError,
     frameworkErrors: answerRouterError(deps),
+    ...(basePath === '' ? {} : { rewriteUrl }),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);

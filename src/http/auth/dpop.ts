@@ -56,7 +56,7 @@ export function createProofCheck({ config, now, redis, prefix, sealer }: Deps<Ap
       );
     const { claims, thumbprint } = proof;
     if (thumbprint !== boundTo) return { code: 'invalid-token', why: 'proof-key' };
-    const target = targetOf(request, config.publicUrl);
+    const target = targetOf(request, config);
     if (claims['htm'] !== request.method)
       return invalid('proof-method', `Its htm is not ${request.method}.`);
     if (withoutQuery(claims['htu']) !== target)
@@ -118,9 +118,9 @@ async function readProof(
 }
 
 /** Where the request went as its client saw it: never by the Host header, which anyone can write. */
-function targetOf({ url }: FastifyRequest, publicUrl: string): string {
+function targetOf({ url }: FastifyRequest, { publicUrl, basePath }: ApiConfig): string {
   const target = new URL(publicUrl);
-  target.pathname = url.replace(/^https?:\/\/[^/?]*/i, '').split('?', 1)[0]!;
+  target.pathname = basePath + url.replace(/^https?:\/\/[^/?]*/i, '').split('?', 1)[0]!;
   return target.href;
 }
 

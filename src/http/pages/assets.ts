@@ -39,13 +39,16 @@ function assetOf(path: string, body: string): Asset {
     integrity: `sha384-${digest.toString('base64')}`,
   };
 }
-export const script = assetOf('/assets/link.js', ASSETS['/assets/link.js'].body);
+const under = (basePath: string, asset: Asset): Asset => ({
+  ...asset,
+  href: basePath + asset.href,
+});
+const script = assetOf('/assets/link.js', ASSETS['/assets/link.js'].body);
+export const scriptOf = (basePath: string): Asset => under(basePath, script);
 const sheet = assetOf('/assets/pages.css', ASSETS['/assets/pages.css'].body);
 /** The styles of a page, in the order in which they count. */
-export const sheetsOf = (brand: Brand): Asset[] => [
-  sheet,
-  assetOf('/assets/brand.css', renderBrandCss(brand)),
-];
+export const sheetsOf = (brand: Brand, basePath: string): Asset[] =>
+  [sheet, assetOf('/assets/brand.css', renderBrandCss(brand))].map((one) => under(basePath, one));
 
 /** The surfaces of pages.css that links and buttons stand on. */
 const LIGHT = '#f4f5f7';

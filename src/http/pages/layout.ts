@@ -28,6 +28,8 @@ const pages = {
 type Scope = {
   locale: Locale;
   brand: Brand;
+  /** The path of PUBLIC_URL. */
+  basePath: string;
   title: string;
   tone?: Tone;
   refreshSeconds?: number;
@@ -41,7 +43,7 @@ export function render(
   scope: Scope,
   parts: Record<string, unknown>,
 ): string {
-  const { locale, brand, title } = scope;
+  const { locale, brand, basePath, title } = scope;
   const html: unknown = liquid.renderSync(pages[name], {
     ...parts,
     locale,
@@ -51,7 +53,8 @@ export function render(
     brand: brand.name,
     supportUrl: brand.supportUrl ?? null,
     help: message(locale, 'page.help', { brand: brand.name }),
-    sheets: sheetsOf(brand),
+    basePath,
+    sheets: sheetsOf(brand, basePath),
     script: scope.script ?? null,
     refreshSeconds: scope.refreshSeconds ?? null,
     tone: scope.tone ?? '',

@@ -5,7 +5,7 @@
 import type { Purpose } from '../../domain/email-change.ts';
 import { message, type Locale } from '../../locales/messages.ts';
 import type { Brand } from '../../mail/brand.ts';
-import { script } from './assets.ts';
+import { scriptOf } from './assets.ts';
 import { render } from './layout.ts';
 import { isPassing, type Outcome } from './outcome.ts';
 import { isWrongLink, scriptWords, wordsFor, type LinkProblem, type Say } from './words.ts';
@@ -18,19 +18,20 @@ export function renderLinkPage(input: {
   purpose: Purpose;
   locale: Locale;
   brand: Brand;
+  basePath?: string;
   token?: string;
   problem?: LinkProblem;
   /** The page of the app that confirms in place of this one (CONFIRM_BY=session). */
   inApp?: string | undefined;
 }): string {
-  const { purpose, locale, brand, token = '', problem, inApp } = input;
+  const { purpose, locale, brand, basePath = '', token = '', problem, inApp } = input;
   const say: Say = (key) => message(locale, key, { brand: brand.name });
   const templates = scriptWords(purpose, say);
   const words = problem ?? 'ready';
   const { title, texts, tone } = templates.find(({ id }) => id === words)!;
   return render(
     'link',
-    { locale, brand, title, tone, script },
+    { locale, brand, basePath, title, tone, script: scriptOf(basePath) },
     {
       purpose,
       token,
@@ -73,19 +74,20 @@ export function renderResultPage(input: {
   purpose: Purpose;
   locale: Locale;
   brand: Brand;
+  basePath?: string;
   outcome: Outcome;
   /** The new address, masked where the reader may not see it. */
   email?: string;
   /** Already checked against RETURN_URLS. */
   returnTo?: string;
 }): string {
-  const { purpose, locale, brand, outcome, email, returnTo } = input;
+  const { purpose, locale, brand, basePath = '', outcome, email, returnTo } = input;
   const say: Say = (key) => message(locale, key, { brand: brand.name });
   const { title, texts, tone } = wordsFor(outcome, purpose, say);
   const passing = isPassing(outcome);
   return render(
     'notice',
-    { locale, brand, title, tone, ...(passing && { refreshSeconds: REFRESH_SECONDS }) },
+    { locale, brand, basePath, title, tone, ...(passing && { refreshSeconds: REFRESH_SECONDS }) },
     {
       texts: passing ? [...texts, say('page.outcome.refresh')] : texts,
       email: NAMES_ADDRESS.includes(outcome.kind) ? (email ?? null) : null,
@@ -110,28 +112,38 @@ export type PageError =
   | 'unavailable'
   | 'unexpected';
 
-export function renderErrorPage(input: { error: PageError; locale: Locale; brand: Brand }): string {
-  const { error, locale, brand } = input;
+export function renderErrorPage(input: {
+  error: PageError;
+  locale: Locale;
+  brand: Brand;
+  basePath?: string;
+}): string {
+  const { error, locale, brand, basePath = '' } = input;
   const say: Say = (key) => message(locale, key, { brand: brand.name });
   return render(
     'notice',
-    { locale, brand, title: say(`page.error.${error}.title`), tone: 'stop' },
+    { locale, brand, basePath, title: say(`page.error.${error}.title`), tone: 'stop' },
     { ...NOTHING_ELSE, texts: [say(`page.error.${error}.text`)] },
   );
 }
 const NOTHING_ELSE = { email: null, emailLabel: null, links: [] };
 
 /** `/`: says what this host is to whoever typed its name. */
-export function renderHomePage(input: { locale: Locale; brand: Brand; docs: boolean }): string {
-  const { locale, brand, docs } = input;
+export function renderHomePage(input: {
+  locale: Locale;
+  brand: Brand;
+  basePath?: string;
+  docs: boolean;
+}): string {
+  const { locale, brand, basePath = '', docs } = input;
   const say: Say = (key) => message(locale, key, { brand: brand.name });
   return render(
     'notice',
-    { locale, brand, title: say('page.home.title') },
+    { locale, brand, basePath, title: say('page.home.title') },
     {
       ...NOTHING_ELSE,
       texts: [say('page.home.text'), say('page.home.safety')],
-      links: docs ? [{ href: '/docs', label: say('page.home.docs') }] : [],
+      links: docs ? [{ href: `${basePath}/docs`, label: say('page.home.docs') }] : [],
     },
   );
 }
@@ -139,9 +151,13 @@ export function renderHomePage(input: { locale: Locale; brand: Brand; docs: bool
 export type ProblemRow = { code: string; status: number; title: string; detail: string };
 
 /** `/problems`: the target of every problem document's `type`. For developers, in English. */
-export const renderProblemsPage = (rows: readonly ProblemRow[], brand: Brand): string =>
+export const renderProblemsPage = (
+  rows: readonly ProblemRow[],
+  brand: Brand,
+  basePath = '',
+): string =>
   render(
     'problems',
-    { locale: 'en', brand, title: 'Problems', wide: true },
+    { locale: 'en', brand, basePath, title: 'Problems', wide: true },
     { rows: rows.map((row) => ({ ...row })) },
   );

@@ -58,7 +58,12 @@ export async function registerOpenapi(app: App, config: ApiConfig): Promise<void
     transformObject: (document) =>
       'openapiObject' in document ? withProblems(document.openapiObject) : document.swaggerObject,
   });
-  if (config.docs) await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_CSP });
+  if (config.docs)
+    await app.register(swaggerUi, {
+      routePrefix: '/docs',
+      indexPrefix: config.basePath,
+      staticCSP: DOCS_CSP,
+    });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
 }
 

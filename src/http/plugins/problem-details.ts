@@ -62,7 +62,7 @@ function sendProblem(reply: FastifyReply, problem: Problem, deps: Deps): Fastify
   if (isPageVisit(reply.request)) {
     const locale = localeAmong(config.languages, reply.request.headers['accept-language']);
     const error = PAGE_ERRORS[problem.code] ?? 'unexpected';
-    const page = renderErrorPage({ error, locale, brand: config.brand });
+    const page = renderErrorPage({ error, locale, brand: config.brand, basePath: config.basePath });
     return reply
       .header('content-security-policy', PAGE_CSP)
       .type('text/html; charset=utf-8')
@@ -114,7 +114,8 @@ export const answerRouterError =
   (deps: Deps) =>
   (error: Error, request: FastifyRequest, reply: FastifyReply): void => {
     reply.headers(SECURITY_HEADERS);
-    const mended = request.method === 'GET' ? mendLink(request.url) : undefined;
+    const mended =
+      request.method === 'GET' ? mendLink(request.url, deps.config.basePath) : undefined;
     if (mended === undefined) void sendProblem(reply, expose(error), deps);
     else void reply.redirect(mended, 303);
   };

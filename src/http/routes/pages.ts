@@ -36,7 +36,7 @@ type LinkPageExtras = { token?: string; problem?: LinkProblem } | '' | undefined
 
 export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
   const { config, limits, now } = deps;
-  const { brand } = config;
+  const { brand, basePath } = config;
   const localeOf = (req: FastifyRequest): Locale =>
     localeAmong(config.languages, req.headers['accept-language']);
   const html = pageSender(config.publicUrl.startsWith('https:'));
@@ -46,6 +46,7 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
       purpose,
       locale: localeOf(req),
       brand,
+      basePath,
       inApp: purpose === 'confirm' ? config.confirmInApp : undefined,
       ...more,
     });
@@ -60,7 +61,8 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
       { ...looked, schema: { ...hidden, querystring: linkQuery } },
       (req, reply) => {
         const inQuery = config.linkStyle === 'query';
-        const mended = !inQuery && MAY_HOLD_TOKEN.test(req.url) ? mendLink(req.url) : undefined;
+        const mended =
+          !inQuery && MAY_HOLD_TOKEN.test(req.url) ? mendLink(req.url, basePath) : undefined;
         if (mended !== undefined) return reply.redirect(mended, 303);
         const token = inQuery ? req.query.token : undefined;
         return html(reply, 200, linkPage(req, purpose, token && { token }));
@@ -70,7 +72,7 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
     // A person came by a bent link: what can be mended leads on, and from the rest a field helps.
     app.get(`/${purpose}*`, { ...looked, schema: hidden }, (req, reply) => {
       if (/^[\w-]/.test(req.url.slice(purpose.length + 1))) return reply.callNotFound();
-      const mended = mendLink(req.url);
+      const mended = mendLink(req.url, basePath);
       if (mended !== undefined) return reply.redirect(mended, 303);
       if (!isPageVisit(req)) return reply.callNotFound();
       return html(reply, 200, linkPage(req, purpose));
@@ -100,7 +102,7 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
           JSON.stringify({ id: change.id, purpose, at: now() }),
           RECEIPT,
         );
-        return reply.redirect(`/result?receipt=${receipt}`, 303);
+        return reply.redirect(`${basePath}/result?receipt=${receipt}`, 303);
       },
     );
   }
@@ -119,6 +121,7 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
         purpose,
         locale: localeOf(req),
         brand,
+        basePath,
         outcome: outcomeOf(purpose, change, now()) ?? PROCESSING,
         email: maskEmail(change.email),
         ...(returnTo === undefined ? {} : { returnTo }),
@@ -128,12 +131,12 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
   );
 
   app.get('/', { ...looked, schema: hidden }, (req, reply) =>
-    html(reply, 200, renderHomePage({ locale: localeOf(req), brand, docs: config.docs })),
+    html(reply, 200, renderHomePage({ locale: localeOf(req), brand, basePath, docs: config.docs })),
   );
 
   const rows = Object.entries(PROBLEMS).map(([code, row]) => ({ code, ...row }));
   app.get('/problems', { ...looked, schema: hidden }, (_req, reply) =>
-    html(reply, 200, renderProblemsPage(rows, brand)),
+    html(reply, 200, renderProblemsPage(rows, brand, basePath)),
   );
 
   const assets = {

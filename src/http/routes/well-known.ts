@@ -9,7 +9,7 @@ import { PURPOSES } from '../../domain/email-change.ts';
 export function registerWellKnown(app: App, { config }: ApiDeps): void {
   const files = {
     '/.well-known/apple-app-site-association':
-      config.appLinksIos.length > 0 ? appleFile(config.appLinksIos) : undefined,
+      config.appLinksIos.length > 0 ? appleFile(config.appLinksIos, config.basePath) : undefined,
     '/.well-known/assetlinks.json':
       config.appLinksAndroid.length > 0 ? androidFile(config.appLinksAndroid) : undefined,
   };
@@ -25,12 +25,15 @@ export function registerWellKnown(app: App, { config }: ApiDeps): void {
 }
 
 /** `appIDs` are `<team id>.<bundle id>` (Apple: Supporting associated domains). */
-const appleFile = (appIds: readonly string[]) => ({
+const appleFile = (appIds: readonly string[], basePath: string) => ({
   applinks: {
     details: [
       {
         appIDs: appIds,
-        components: PURPOSES.map((purpose) => ({ '/': `/${purpose}`, comment: `${purpose} link` })),
+        components: PURPOSES.map((purpose) => ({
+          '/': `${basePath}/${purpose}`,
+          comment: `${purpose} link`,
+        })),
       },
     ],
   },

@@ -12,6 +12,8 @@ const byId = (id) => document.getElementById(id);
   // With CONFIRM_BY=session the app confirms, and this page only hands the link over.
   const app = byId('app');
   const { purpose, next } = form.dataset;
+  // The service may stand under a path: where the form goes, the API is too.
+  const inspectUrl = form.getAttribute('action').replace(/[^/]*$/, 'v1/links/inspect');
   const side = { confirm: 'new', approve: 'current' }[purpose];
   const suffix = document.title.slice(title.textContent.length);
   const button = submit.textContent;
@@ -61,7 +63,7 @@ const byId = (id) => document.getElementById(id);
     let response;
     let link;
     try {
-      response = await fetch('/v1/links/inspect', {
+      response = await fetch(inspectUrl, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ token }),
