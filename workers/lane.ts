@@ -11,6 +11,10 @@ import type { WorkerDeps } from './worker-deps.ts';
 export type LaneAtWork = {
   /** Something may be due. `requestId`: the request that made it so, for the log. */
   wake(heard?: { change?: string; requestId?: string }): void;
+  /** Whether tasks are claimed or at work. */
+  isBusy(): boolean;
+  /** Resolves when they are not. */
+  idle(): Promise<void>;
   /** Claims nothing more, and resolves when what was claimed has ended. */
   stop(): Promise<void>;
 };
@@ -30,6 +34,7 @@ export function openLane(
   const atWork = new Set<Promise<void>>();
   let mayBeMore = false;
   let claiming = false;
+  let claimed = Promise.resolve();
   let stopped = false;
   let pausedUntil = 0;
 
@@ -39,14 +44,17 @@ export function openLane(
       heard.set(change, requestId);
     }
     mayBeMore = true;
-    void claimOn();
+    claimOn();
   };
 
   const isFree = () =>
     !stopped && isOpen() && atWork.size < hands && clock.monotonic() >= pausedUntil;
 
-  const claimOn = async (): Promise<void> => {
-    if (claiming) return;
+  const claimOn = (): void => {
+    if (!claiming) claimed = claimFree();
+  };
+
+  const claimFree = async (): Promise<void> => {
     claiming = true;
     try {
       while (mayBeMore && isFree()) {
@@ -82,7 +90,7 @@ export function openLane(
   const take = (due: Due): void => {
     const working = work(due).finally(() => {
       atWork.delete(working);
-      void claimOn();
+      claimOn();
     });
     atWork.add(working);
   };
@@ -93,11 +101,18 @@ export function openLane(
     setTimeout(wake, ms + 1).unref();
   };
 
+  const isBusy = () => claiming || atWork.size > 0;
+  const idle = async (): Promise<void> => {
+    while (isBusy()) await (claiming ? claimed : Promise.race(atWork));
+  };
+
   return {
     wake,
+    isBusy,
+    idle,
     async stop() {
       stopped = true;
-      await Promise.all(atWork);
+      await idle();
     },
   };
 }

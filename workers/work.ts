@@ -1,0 +1,74 @@
+/** The job door without a port: hands that BullMQ wakes, and the reconciler, until it is closed. */
+import { untilRedisReady } from '../src/deps.ts';
+import type { Lane } from '../src/store/lanes.ts';
+import { openRedis, StoreUnavailable } from '../src/store/redis.ts';
+import { listen, type Listening } from './bullmq.ts';
+import { openHands } from './hands.ts';
+import { startReconciler, type Reconciler } from './reconcile.ts';
+import type { WorkerDeps } from './worker-deps.ts';
+
+export type AtWork = {
+  deps: WorkerDeps;
+  /** Resolves when tasks are taken, which is as soon as Redis is ready. @throws what `untilRedisReady` throws */
+  started: Promise<void>;
+  /** Lets running tasks finish. The connections of `deps` stay open. */
+  close(): Promise<void>;
+};
+
+export function work(deps: WorkerDeps, tickMs?: number): AtWork {
+  const { config, log } = deps;
+  const blocking = openRedis(config, 'blocking', log);
+  const hands = openHands(deps);
+  let reconciler: Reconciler | undefined;
+  let bell: Listening | undefined;
+  let closing = false;
+
+  const start = () => {
+    bell = listen(deps, blocking, hands.wake);
+    const wakeAll = (due: readonly Lane[]) => due.forEach((lane) => hands.wake(lane));
+    reconciler = startReconciler(deps, wakeAll, tickMs);
+    log.info({ event: 'workers.started' });
+    // Only a hint: a Redis that went away again costs no more than this line.
+    deps.standing.warn().catch(() => undefined);
+  };
+
+  return {
+    deps: hands.deps,
+    started: untilRedisReady(deps)
+      .then(() => noteStart(deps))
+      .then(() => (closing ? undefined : start())),
+    async close() {
+      closing = true;
+      reconciler?.stop();
+      const stopped = Promise.all([bell?.stop(), hands.stop()]);
+      await within(config.shutdownGraceMs / 2, stopped);
+      blocking.disconnect();
+    },
+  };
+}
+
+/** Before a worker takes its first task. */
+export async function noteStart({ pulse, config }: WorkerDeps): Promise<void> {
+  try {
+    await pulse.noteStart();
+    await pulse.noteReceiver(config.webhookUrl !== undefined);
+  } catch (error) {
+    // Away again already: whoever starts next notes it.
+    if (!(error instanceof StoreUnavailable)) throw error;
+  }
+}
+
+/**
+ * Lets running tasks finish, but not for ever: BullMQ waits for a Redis that is away. A task that is
+ * cut off here is taken over by its lease.
+ */
+async function within(patienceMs: number, finished: Promise<unknown>): Promise<void> {
+  // Whoever loses the race may still fail later, with nobody left to care.
+  finished.catch(() => undefined);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, patienceMs);
+  });
+  await Promise.race([finished, late]);
+  clearTimeout(timer);
+}
