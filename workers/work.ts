@@ -24,7 +24,7 @@ export function work(deps: WorkerDeps, tickMs?: number): AtWork {
   let closing = false;
 
   const start = () => {
-    bell = listen(deps, blocking, hands.wake);
+    bell = listen(deps, blocking, (lane, heard) => hands.wake(lane, heard));
     const wakeAll = (due: readonly Lane[]) => due.forEach((lane) => hands.wake(lane));
     reconciler = startReconciler(deps, wakeAll, tickMs);
     log.info({ event: 'workers.started' });
