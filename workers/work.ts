@@ -48,7 +48,7 @@ export function work(deps: WorkerDeps, tickMs?: number): AtWork {
 }
 
 /** Before a worker takes its first task. */
-export async function noteStart({ pulse, config }: WorkerDeps): Promise<void> {
+async function noteStart({ pulse, config }: WorkerDeps): Promise<void> {
   try {
     await pulse.noteStart();
     await pulse.noteReceiver(config.webhookUrl !== undefined);
