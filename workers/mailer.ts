@@ -89,7 +89,9 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
     async send(mail, timeoutMs) {
       const to = envelopeAddress(mail.to);
       if (to === undefined) return { kind: 'address', code: UNMAILABLE };
-      const signal = AbortSignal.timeout(timeoutMs);
+      const late = new AbortController();
+      const { signal } = late;
+      const timer = setTimeout(() => late.abort(), timeoutMs);
       try {
         await transport.sendMail({
           from: { name: senderName, address: sender },
@@ -114,6 +116,8 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
         return { kind: 'sent' };
       } catch (error) {
         return deliveryOf(error, bodies.get(signal)?.readableDidRead ?? false);
+      } finally {
+        clearTimeout(timer);
       }
     },
     close: () => transport.close(),

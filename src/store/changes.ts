@@ -55,6 +55,10 @@ export type Start = string | Found<EmailChange>;
 const idOf = (start: Start): string => (typeof start === 'string' ? start : start.value.id);
 const knownOf = (start: Start) => (typeof start === 'string' ? undefined : start);
 
+/** What a user has going: the index, and the newest change. */
+export type Going = { user: FoundUser; latest: Found<EmailChange> | undefined };
+const toScene = ({ user, latest }: Going): Scene => ({ changes: latest ? [latest] : [], user });
+
 const NOTHING: Step = { kind: 'write', changes: [], tasks: [] };
 /** Lost races in a row before we give up: each lost race is somebody else's progress. */
 const RACES = 50;
@@ -82,11 +86,11 @@ export function createChangeStore(
    * reads again and asks again, so the answer is always about what is recorded. `undefined`: what the rule
    * is about does not exist.
    */
-  const race = async (
-    load: (known: Found<EmailChange> | undefined) => Promise<Scene | undefined>,
+  const race = async <Known>(
+    load: (known: Known | undefined) => Promise<Scene | undefined>,
     rule: (scene: Scene) => Verdict,
     how: How,
-    known?: Found<EmailChange>,
+    known?: Known,
   ): Promise<Decided | undefined> => {
     for (let attempt = 0, start = known; attempt < RACES; attempt += 1, start = undefined) {
       const scene = await load(start);
@@ -116,6 +120,12 @@ export function createChangeStore(
       return { verdict, change: there.value, found: there, ...followed };
     }
     throw new StoreUnavailable('a record did not hold still');
+  };
+
+  const readGoing = async (sub: string): Promise<Going> => {
+    const user = await readUser(sub);
+    const latest = user.value.latest ? await findChange(user.value.latest) : undefined;
+    return { user, latest };
   };
 
   const findFollowers = async (
@@ -154,20 +164,20 @@ export function createChangeStore(
         knownOf(start),
       ),
 
+    readGoing,
+
     /** Decides about a user's next request, which looks at what the user has going. */
     decideRequest: async (
       sub: string,
       rule: (user: UserChanges, latest: EmailChange | undefined) => Verdict,
       how: How = {},
+      known?: Going,
     ): Promise<Decided> => {
       const decided = await race(
-        async () => {
-          const user = await readUser(sub);
-          const latest = user.value.latest ? await findChange(user.value.latest) : undefined;
-          return { changes: latest ? [latest] : [], user };
-        },
+        async (going) => toScene(going ?? (await readGoing(sub))),
         ({ changes: [latest], user }) => rule(user!.value, latest?.value),
         how,
+        known,
       );
       return decided!;
     },

@@ -51,8 +51,8 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
       const { sub } = req.user;
       const asked = readAsked(config, req, req.body);
 
-      const { value: before } = await changes.readUser(sub);
-      const latest = before.latest ? (await changes.findChange(before.latest))?.value : undefined;
+      const going = await changes.readGoing(sub);
+      const latest = going.latest?.value;
       const own = repeated(latest, asked.email);
       const change = await withinLimits(deps, req, reply, { ...asked, own, latest }, (postage) =>
         changes.decideRequest(
@@ -75,6 +75,7 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
               now(),
             ),
           { cause: causeOf(req, 'user') },
+          going,
         ),
       );
       return reply

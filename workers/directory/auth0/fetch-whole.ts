@@ -16,6 +16,7 @@ export async function fetchWhole(
   const cut = new AbortController();
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let isWhole = false;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
   });
@@ -29,11 +30,16 @@ export async function fetchWhole(
     return new Response(reader && (await readAll(reader)), { status, headers });
   };
   try {
-    return await Promise.race([whole(), late]);
+    const answer = await Promise.race([whole(), late]);
+    isWhole = true;
+    return answer;
   } finally {
     clearTimeout(timer);
-    cut.abort();
-    reader?.cancel().catch(() => undefined);
+    // An abort makes an error with a stack: not for a call that went well.
+    if (!isWhole) {
+      cut.abort();
+      reader?.cancel().catch(() => undefined);
+    }
   }
 }
 

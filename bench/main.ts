@@ -1,0 +1,46 @@
+/**
+ * What Readdress costs, measured on the built service against references in the same run:
+ *
+ *   npm run bench              all parts
+ *   npm run bench -- story     one part
+ *
+ * Prints the table that docs/performance.md shows.
+ */
+import { execFileSync } from 'node:child_process';
+import { cpus } from 'node:os';
+import { table, type Row } from './figures.ts';
+import { pinned, pinToOthers } from './processes.ts';
+import { doors } from './rows/doors.ts';
+import { burst, clickToPatch, story } from './rows/story.ts';
+
+const PARTS: Record<string, () => Promise<Row[]>> = {
+  doors,
+  story,
+  burst,
+  click: clickToPatch,
+};
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !(name in PARTS));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `no part ${unknown.join(', ')}; there are: ${Object.keys(PARTS).join(', ')}\n`,
+  );
+  process.exit(64);
+}
+execFileSync('npm', ['run', '-s', 'build'], { stdio: 'inherit' });
+pinToOthers();
+process.stderr.write(
+  `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'core'}, ${pinned}\n`,
+);
+// The private Redis does not keep this process alive while it is waited for.
+setInterval(() => undefined, 60_000);
+const rows: Row[] = [];
+for (const [name, measure] of Object.entries(PARTS)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  const startedAt = Date.now();
+  rows.push(...(await measure()));
+  process.stderr.write(`${name}: ${((Date.now() - startedAt) / 1000).toFixed(0)} s\n`);
+}
+process.stdout.write(`\n${table(rows)}\n`);
+process.exit(0);
