@@ -1,7 +1,6 @@
 /** What becomes of a claimed task, in writing: as its processor said, or as nobody foresaw. */
 import { afterWrite } from '../src/after-write.ts';
 import { describeError, type TaskWord } from '../src/process/log.ts';
-import type { Cause } from '../src/store/audit.ts';
 import { recorded, type EmailChange } from '../src/domain/email-change.ts';
 import { StaleClaim, type Start } from '../src/store/changes.ts';
 import type { DueTask } from '../src/store/outbox.ts';
@@ -95,7 +94,8 @@ async function done(
     await changes.release(claim);
     return ended;
   }
-  const how = { claim, cause: causeOf(outcome), again };
+  // For the audit trail: what Auth0 said, where it decided.
+  const how = { claim, cause: { actor: 'worker' as const, said: outcome.said }, again };
   const decided =
     outcome.kind === 'done'
       ? await changes.decide(start, outcome.rule, how)
@@ -158,10 +158,4 @@ export const lineOf = ({ change, name, claim, requestId }: Due) => ({
   task: name.slice(0, 100),
   attempt: claim.attempts,
   requestId,
-});
-
-/** For the audit trail: what Auth0 said, where it decided. */
-const causeOf = ({ said }: { said?: string }): Cause => ({
-  actor: 'worker',
-  ...(said === undefined ? {} : { said }),
 });

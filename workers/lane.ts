@@ -10,7 +10,7 @@ import type { WorkerDeps } from './worker-deps.ts';
 
 export type LaneAtWork = {
   /** Something may be due. `requestId`: the request that made it so, for the log. */
-  wake(heard?: { change?: string; requestId?: string }): void;
+  wake(heard?: { change?: string | undefined; requestId?: string | undefined }): void;
   /** Whether tasks are claimed or at work. */
   isBusy(): boolean;
   /** Resolves when they are not. */

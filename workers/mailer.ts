@@ -17,7 +17,7 @@ export type OutgoingMail = {
   /** Without angle brackets and domain; the same for every attempt at the same mail. */
   id: string;
   /** The id of an earlier mail that this one closes. */
-  answers?: string;
+  answers?: string | undefined;
   locale: string;
 };
 
@@ -82,8 +82,7 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
   const sender = /<(.+)>$/.exec(config.mailFrom)?.[1] ?? config.mailFrom;
   const senderName = config.mailFrom.includes('<') ? config.mailFrom.split('<')[0]!.trim() : '';
   const domain = sender.split('@')[1]!;
-
-  const idOf = (id: string) => `<${id}@${domain}>`;
+  const idOf = (id: string | undefined) => id && `<${id}@${domain}>`;
 
   return {
     async send(mail, timeoutMs) {
@@ -98,9 +97,8 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
           to: { name: '', address: to },
           envelope: { from: sender, to: [{ name: '', address: to }] },
           messageId: idOf(mail.id),
-          ...(mail.answers === undefined
-            ? {}
-            : { inReplyTo: idOf(mail.answers), references: idOf(mail.answers) }),
+          inReplyTo: idOf(mail.answers),
+          references: idOf(mail.answers),
           subject: mail.subject,
           text: mail.text,
           html: mail.html,

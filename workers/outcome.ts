@@ -9,7 +9,14 @@ export type Outcome =
   | { kind: 'done'; rule: Rule; said?: string }
   | { kind: 'done-among'; rule: RuleAmong; said?: string }
   /** Not yet: again after `ms`, or after a backoff that grows with the attempts. */
-  | { kind: 'later'; why: string; said?: string; ms?: number; alarm?: boolean; rule?: Rule }
+  | {
+      kind: 'later';
+      why: string;
+      said?: string | undefined;
+      ms?: number | undefined;
+      alarm?: boolean;
+      rule?: Rule | undefined;
+    }
   /** Never, as far as a worker can tell: out of the way, where an operator can replay it. */
   | { kind: 'park'; why: string }
   /** Not by this build: given back for another one, and parked when nobody can. */

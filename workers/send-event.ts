@@ -4,12 +4,12 @@
  */
 import { createHmac } from 'node:crypto';
 import {
+  recorded,
   STATUSES,
   type EmailChange,
   type Revocation,
   type Status,
 } from '../src/domain/email-change.ts';
-import { recorded } from '../src/domain/email-change.ts';
 import type { WorkerConfig } from '../src/config.ts';
 import type { Processor } from './outcome.ts';
 
@@ -117,12 +117,11 @@ function eventOf(config: WorkerConfig, change: EmailChange, told: Told) {
       id: change.id,
       userId: change.sub,
       status,
-      ...(ended && change.reason ? { reason: change.reason } : {}),
-      ...(act === 'undo-refused' ? { reason: change.undo?.refused } : {}),
-      ...(ended && change.canceledBy ? { canceledBy: change.canceledBy } : {}),
-      ...(endsSessions && !revocation && !act ? { signInAgain: true } : {}),
-      ...(revocation ? { revocation } : {}),
-      ...(change.unreachableAt === undefined ? {} : { currentMailbox: 'unreachable' }),
+      reason: act === 'undo-refused' ? change.undo?.refused : ended ? change.reason : undefined,
+      canceledBy: ended ? change.canceledBy : undefined,
+      signInAgain: (endsSessions && !revocation && !act) || undefined,
+      revocation,
+      currentMailbox: change.unreachableAt === undefined ? undefined : 'unreachable',
       ...(config.webhookIncludesAddresses
         ? { email: change.email, previousEmail: change.account?.email }
         : {}),

@@ -20,7 +20,7 @@ import {
 } from '../src/domain/mails.ts';
 import { confirmationCode, linkToken, linkUrl } from '../src/links.ts';
 import { localeAmong, type Locale } from '../src/locales/messages.ts';
-import type { Ending, MailFacts } from '../src/mail/content.ts';
+import type { MailFacts } from '../src/mail/content.ts';
 import { renderMail } from '../src/mail/render.ts';
 import type { Rule } from '../src/store/changes.ts';
 import type { WorkerConfig } from '../src/config.ts';
@@ -130,34 +130,32 @@ function compose(
   const { to: side, links } = MAILS[template];
   const { locale, also } = languagesOf(config, change, template);
   const current = change.account?.email;
-  const reason = change.reason ?? change.undo?.refused;
   const byPurpose = (make: (purpose: Purpose) => string) =>
     Object.fromEntries(links.map((purpose) => [purpose, make(purpose)]));
   const facts: MailFacts = {
     brand: config.brand,
     email: side === 'new' ? change.email : maskEmail(change.email),
-    ...(current === undefined
-      ? {}
-      : { currentEmail: side === 'new' ? maskEmail(current) : current }),
+    currentEmail: side === 'new' && current !== undefined ? maskEmail(current) : current,
     links: byPurpose((purpose) => linkUrl(config, change, purpose)),
     codes: byPurpose((purpose) => linkToken(change, purpose)),
     expiresAt: change.expiresAt,
-    ...(change.waivesAt === undefined ? {} : { waivesAt: change.waivesAt }),
-    ...(change.waiverMs ? { silenceConsents: true } : {}),
-    ...(config.codeOn && template === 'confirm'
-      ? { typedCode: confirmationCode(change).replace(/^(.{4})/, '$1 ') }
-      : {}),
-    ...(change.undo ? { undoUntil: undoUntil(change)! } : {}),
-    ...(reason ? { reason } : {}),
-    ...endingOf(change),
-    ...passwordOf(change),
-    ...(config.passwordResetUrl ? { passwordResetUrl: config.passwordResetUrl } : {}),
+    waivesAt: change.waivesAt,
+    silenceConsents: change.waiverMs !== undefined,
+    typedCode:
+      config.codeOn && template === 'confirm'
+        ? confirmationCode(change).replace(/^(.{4})/, '$1 ')
+        : undefined,
+    undoUntil: undoUntil(change),
+    reason: change.reason ?? change.undo?.refused,
+    ending: endingOf(change),
+    password: passwordOf(change),
+    passwordResetUrl: config.passwordResetUrl,
   };
   const earlier = answered(change, template);
   return {
     to,
     id: `${change.id}.${name}`,
-    ...(earlier === undefined ? {} : { answers: `${change.id}.${earlier}` }),
+    answers: earlier === undefined ? undefined : `${change.id}.${earlier}`,
     locale,
     ...renderMail(template, locale, facts, also),
   };
@@ -179,10 +177,10 @@ function languagesOf(
   return warns && requested !== locale ? { locale, also: requested } : { locale };
 }
 
-const passwordOf = ({ password }: EmailChange): Pick<MailFacts, 'password'> =>
-  password === undefined || password.state === 'pending' ? {} : { password: password.state };
+const passwordOf = ({ password }: EmailChange): MailFacts['password'] =>
+  password?.state === 'pending' ? undefined : password?.state;
 
-function endingOf({ status, canceledBy = 'user' }: EmailChange): { ending?: Ending } {
-  if (status === 'canceled') return { ending: `canceled.${canceledBy}` };
-  return status === 'expired' || status === 'superseded' ? { ending: status } : {};
+function endingOf({ status, canceledBy = 'user' }: EmailChange): MailFacts['ending'] {
+  if (status === 'canceled') return `canceled.${canceledBy}`;
+  return status === 'expired' || status === 'superseded' ? status : undefined;
 }

@@ -68,9 +68,7 @@ export async function readAccount(run: TaskRun) {
     kind: 'later',
     why: 'a PATCH may still land',
     ms: Math.max(0, Math.min(backoffMs(claim.attempts, deps.random), landsInMs)),
-    ...(isUnknown
-      ? { rule: (latest: EmailChange) => inDoubt(latest, tenantPatienceMs, deps.now()) }
-      : {}),
+    rule: isUnknown ? (latest) => inDoubt(latest, tenantPatienceMs, deps.now()) : undefined,
   };
   return { user, still };
 }
@@ -139,12 +137,9 @@ function outcomeOfFault(fault: TenantFault): Later {
   const retryAfterMs = fault.retryAfterMs && Math.min(fault.retryAfterMs, LONGEST_PAUSE_MS);
   if (fault.kind === 'busy') return { kind: 'pause', ms: retryAfterMs ?? BUSY_MS };
   const why = fault.message;
-  if (fault.kind === 'configuration') {
-    const { words } = fault;
-    const said = words === undefined ? {} : { said: words };
-    return { kind: 'later', why, ...said, ms: CONFIGURATION_RETRY_MS, alarm: true };
-  }
-  return { kind: 'later', why, ...(retryAfterMs === undefined ? {} : { ms: retryAfterMs }) };
+  if (fault.kind === 'configuration')
+    return { kind: 'later', why, said: fault.words, ms: CONFIGURATION_RETRY_MS, alarm: true };
+  return { kind: 'later', why, ms: retryAfterMs };
 }
 
 /** The display name follows the address where it was nothing but the address (SYNC_NAME). */

@@ -6,13 +6,13 @@ import { domainToASCII } from 'node:url';
 
 /** The snapshot taken with the invitation. The commit goes ahead only if it still holds. */
 export type Account = {
-  email?: string;
+  email?: string | undefined;
   emailVerified: boolean;
   /** The deployment lets an unverified mailbox speak for its account (UNVERIFIED_MAILBOX=trusted). */
   trusted?: true;
-  name?: string;
+  name?: string | undefined;
   /** What the account itself says of its language, as it says it; nobody's request decides that. */
-  language?: string;
+  language?: string | undefined;
   /** The database identity whose address changes, and the connection that holds it. */
   connection: string;
   identity: string;
@@ -29,10 +29,10 @@ export const hasStanding = (account: Account | undefined): boolean =>
 
 /** What the tenant said of a user, trimmed to what decisions need. */
 export type DirectoryUser = {
-  email?: string;
+  email?: string | undefined;
   emailVerified: boolean;
-  name?: string;
-  language?: string;
+  name?: string | undefined;
+  language?: string | undefined;
   blocked: boolean;
   passwordResetAt: number;
   /** How far the tenant's clock is ahead of ours (ms), as far as its answer showed. */
@@ -41,7 +41,7 @@ export type DirectoryUser = {
   updatedAt?: number;
   lastLoginAt?: number;
   /** The identity whose address can be changed; absent when the address is another provider's. */
-  identity?: { id: string; connection: string };
+  identity?: { id: string; connection: string } | undefined;
 };
 
 /**

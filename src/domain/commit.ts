@@ -44,9 +44,7 @@ function warning(account: Account): string[] {
   return [hasStanding(account) ? 'mail.notice' : 'mail.informed'];
 }
 
-/**
- * Takes the snapshot, or says why this account can not change its address.
- */
+/** The snapshot, or why this account can not change its address. */
 function takeSnapshot(
   change: Pick<EmailChange, 'email' | 'requestedAt'>,
   user: DirectoryUser | undefined,
@@ -59,9 +57,9 @@ function takeSnapshot(
   const resetAt = user.passwordResetAt - (user.aheadMs ?? 0);
   if (resetAt > change.requestedAt + CLOCKS_MS) return 'credentials-changed';
   return {
-    ...(user.email === undefined ? {} : { email: user.email }),
-    ...(user.name === undefined ? {} : { name: user.name }),
-    ...(user.language === undefined ? {} : { language: user.language }),
+    email: user.email,
+    name: user.name,
+    language: user.language,
     emailVerified: user.emailVerified,
     connection: user.identity.connection,
     identity: user.identity.id,

@@ -81,8 +81,8 @@ export type EmailChange = {
   paid?: Paid;
   locale: string;
   /** Of the requester, for times in mails: an IANA name. */
-  timeZone?: string;
-  returnTo?: string;
+  timeZone?: string | undefined;
+  returnTo?: string | undefined;
   /** The account as it was when the invitation was made; absent until then. */
   account?: Account;
   /** A PATCH may be on its way to the tenant: nobody else may decide until it is resolved. */

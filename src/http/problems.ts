@@ -150,7 +150,7 @@ export type ProblemCode = keyof typeof PROBLEMS;
 
 export type ProblemExtras = {
   why?: Why | undefined;
-  detail?: string;
+  detail?: string | undefined;
   errors?: readonly { pointer: string; detail: string }[];
   headers?: Record<string, string>;
 };
@@ -215,6 +215,6 @@ export function problemBody(problem: Problem, publicUrl: string, requestId: stri
     detail: problem.extras.detail ?? row.detail,
     code: problem.code,
     instance: `urn:uuid:${requestId}`,
-    ...(problem.extras.errors ? { errors: problem.extras.errors } : {}),
+    errors: problem.extras.errors,
   };
 }

@@ -9,29 +9,29 @@ export type MailFacts = {
   /** The new address; the caller masks it where the reader of this mail may not see it. */
   email: string;
   /** The previous (current) address, masked where needed; absent when the account had none. */
-  currentEmail?: string;
+  currentEmail?: string | undefined;
   /** Full https URLs by purpose, fragment included. */
   links: Partial<Record<Purpose, string>>;
   /** The bare link tokens (64 base64url characters), printed in groups as the code to paste. */
   codes: Partial<Record<Purpose, string>>;
   /** Epoch ms. */
   expiresAt: number;
-  undoUntil?: number;
+  undoUntil?: number | undefined;
   /** The silence of the current mailbox will count as consent, some time after the click. */
-  silenceConsents?: boolean;
+  silenceConsents?: boolean | undefined;
   /** When it does, once the new mailbox has confirmed. */
-  waivesAt?: number;
+  waivesAt?: number | undefined;
   /** Eight digits for the signed-in app, in two groups. */
-  typedCode?: string;
+  typedCode?: string | undefined;
   /** Why it was rejected, or why it could not be undone. */
-  reason?: Reason;
+  reason?: Reason | undefined;
   /** How it ended otherwise, without effect. */
-  ending?: Ending;
-  passwordResetUrl?: string;
+  ending?: Ending | undefined;
+  passwordResetUrl?: string | undefined;
   /** What became of a password that was set between the commit and the undo. */
-  password?: 'replaced' | 'failed';
+  password?: 'replaced' | 'failed' | undefined;
 };
-export type Ending = 'expired' | 'superseded' | `canceled.${CanceledBy}`;
+type Ending = 'expired' | 'superseded' | `canceled.${CanceledBy}`;
 
 export type Time = 'validUntil' | 'undoUntil' | 'waivesAt';
 export type Fact = 'account' | 'current' | 'previous' | 'new' | 'typedCode' | Time;

@@ -9,8 +9,8 @@ import { SealError, type Sealer } from '../seal.ts';
 /** Who made a write happen, from where (a coarse network, never an address), and what Auth0 said. */
 export type Cause = {
   actor: 'user' | 'new-mailbox' | 'current-mailbox' | 'operator' | 'worker';
-  from?: string;
-  said?: string;
+  from?: string | undefined;
+  said?: string | undefined;
 };
 /** One line of the audit trail. */
 export type AuditEntry = Cause & {
@@ -18,10 +18,10 @@ export type AuditEntry = Cause & {
   change: string;
   sub: string;
   status: EmailChange['status'];
-  before?: EmailChange['status'];
+  before?: EmailChange['status'] | undefined;
   /** What was done without moving the status. */
   act?: Act['act'];
-  reason?: string;
+  reason?: string | undefined;
 };
 
 /** One sealed line per transition, and per act that moves no status yet. */
@@ -40,20 +40,17 @@ export function sealAudit(
         change: change.id,
         sub: change.sub,
         status: change.status,
-        ...(change.reason ? { reason: change.reason } : {}),
+        reason: change.reason,
         ...more,
       } satisfies AuditEntry),
       place,
     );
   return [
     ...transitionsOf(before, after).map(({ change, from }) =>
-      line(change, sinceOf(change), from ? { before: from } : {}),
+      line(change, sinceOf(change), { before: from }),
     ),
     ...actsOf(before, after).map(({ change, act, at }) =>
-      line(change, at, {
-        act,
-        ...(act === 'undo-refused' ? { reason: change.undo?.refused } : {}),
-      }),
+      line(change, at, act === 'undo-refused' ? { act, reason: change.undo?.refused } : { act }),
     ),
   ];
 }

@@ -15,7 +15,7 @@ import { createSharedLimiter, type Share } from './limits.ts';
 import type { RedisClient } from './redis.ts';
 
 /** What a request or resend is about to cause. `own`: the open change whose mails would be repeated. */
-type Wish = {
+export type Wish = {
   sub: string;
   email: string;
   own: EmailChange | undefined;

@@ -17,7 +17,7 @@ export const lanesOf = (queue: QueueName): Lane[] =>
   LANES.filter((lane) => queueOf(lane) === queue);
 
 /** What a job carries: ids only, since BullMQ keeps job data in clear. */
-export type WakeUp = { tenant: string; requestId?: string; change?: string };
+export type WakeUp = { tenant: string; requestId?: string | undefined; change?: string };
 /** A task whose time has come, as far as the bell is concerned. */
 type Ready = { change: string; name: string };
 
@@ -73,11 +73,7 @@ export function openWakeUps(
   return {
     ring(tasks, requestId) {
       for (const name of new Set(tasks.map((task) => queueOf(laneOf(task.name)))))
-        ring(name, {
-          tenant,
-          change: tasks[0]!.change,
-          ...(requestId === undefined ? {} : { requestId }),
-        });
+        ring(name, { tenant, change: tasks[0]!.change, requestId });
     },
     async close() {
       await Promise.all([...queues.values()].map((queue) => queue.close()));

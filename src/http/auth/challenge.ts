@@ -55,11 +55,7 @@ export const createChallenge =
     ];
     return new Problem(
       code,
-      {
-        why,
-        ...(detail === undefined ? {} : { detail }),
-        headers: { ...headers, 'www-authenticate': challenges.join(', ') },
-      },
+      { why, detail, headers: { ...headers, 'www-authenticate': challenges.join(', ') } },
       { cause },
     );
   };

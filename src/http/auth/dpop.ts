@@ -9,7 +9,7 @@ import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify, type JWTPayload } from 
 import type { ApiConfig } from '../../config.ts';
 import type { Deps } from '../../deps.ts';
 import type { Why } from './why.ts';
-import { createReplays } from '../../store/replays.ts';
+import { answered } from '../../store/redis.ts';
 import { PROOF_ALGS, type ChallengeCode } from './challenge.ts';
 
 export type ProofRefusal = {
@@ -32,7 +32,9 @@ const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /** Checks the proof that came with a verified token. @throws {StoreUnavailable} */
 export function createProofCheck({ config, now, redis, prefix, sealer }: Deps<ApiConfig>) {
-  const replays = createReplays(redis, `${prefix}:dpop`, KEEP_MS);
+  /** Whichever process sees a proof first counts it. */
+  const isFirst = async (key: string): Promise<boolean> =>
+    (await answered(redis.set(`${prefix}:dpop:${key}`, '1', 'PX', KEEP_MS, 'NX'))) === 'OK';
   // The same in every process without a word between them, and nothing that one could make.
   const nonceOf = (slot: number): string => sealer.fingerprint(String(slot), 'dpop-nonce');
   const slotNow = (): number => Math.floor(now() / NONCE_SLOT_MS);
@@ -77,7 +79,7 @@ export function createProofCheck({ config, now, redis, prefix, sealer }: Deps<Ap
         why: 'proof-time',
         headers: { 'dpop-nonce': nonceOf(slotNow()) },
       };
-    if (!(await replays.isFirst(sha256(JSON.stringify([thumbprint, target, jti])))))
+    if (!(await isFirst(sha256(JSON.stringify([thumbprint, target, jti])))))
       return invalid('proof-replayed', 'Its jti was used before.');
     return undefined;
   };

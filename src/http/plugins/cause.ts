@@ -6,7 +6,7 @@ import { networkOf } from './network.ts';
 /** Enough to see "not from here", too little to be an address. */
 const AUDITED = { v4: 24, v6: 48 } as const;
 
-export const causeOf = (req: FastifyRequest, actor: Cause['actor']): Cause => {
-  const from = networkOf(req.ip, AUDITED);
-  return { actor, ...(from === undefined ? {} : { from }) };
-};
+export const causeOf = (req: FastifyRequest, actor: Cause['actor']): Cause => ({
+  actor,
+  from: networkOf(req.ip, AUDITED),
+});

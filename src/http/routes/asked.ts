@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ApiConfig } from '../../config.ts';
+import type { EmailChange } from '../../domain/email-change.ts';
 import { parseEmail } from '../../domain/email-address.ts';
 import { explainEmail } from '../../domain/email-fault.ts';
 import { localeAmong, type Locale } from '../../locales/messages.ts';
@@ -21,7 +22,7 @@ export const requestBody = z.strictObject({
   timeZone: hint.describe('IANA zone for times in mails, such as `Europe/Berlin`: a hint.'),
 });
 
-type Asked = { email: string; locale: Locale; timeZone?: string; returnTo?: string };
+type Asked = { email: string; locale: Locale } & Pick<EmailChange, 'timeZone' | 'returnTo'>;
 
 /** @throws {Problem} invalid-email, invalid-return-url, unsupported-identity */
 export function readAsked(
@@ -41,12 +42,11 @@ export function readAsked(
       errors: [{ pointer: '#/returnTo', detail: 'not in RETURN_URLS' }],
     });
   checkIdentity(config, user.sub);
-  const timeZone = readZone(body.timeZone);
   return {
     email,
     locale: localeAmong(config.languages, locale, headers['accept-language']),
-    ...(timeZone === undefined ? {} : { timeZone }),
-    ...(returnTo === undefined ? {} : { returnTo }),
+    timeZone: readZone(body.timeZone),
+    returnTo,
   };
 }
 

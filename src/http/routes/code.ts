@@ -7,7 +7,7 @@ import { authenticate } from '../auth/authenticate.ts';
 import { limitPerIp } from '../plugins/rate-limit.ts';
 import { Problem } from '../problems.ts';
 import { decideOwn, findOwn, written } from './own-change.ts';
-import { changeSchema, problemSchema, viewOf } from './views.ts';
+import { accepted, idParams, ownCalls, viewOf } from './views.ts';
 
 const codeBody = z.strictObject({
   code: z
@@ -22,13 +22,7 @@ export function registerCode(app: App, deps: ApiDeps): void {
     '/v1/email-changes/:id/confirm',
     {
       onRequest: [limitPerIp(limits.link, 'link'), authenticate(deps)],
-      schema: {
-        security: [{ accessToken: [config.requiredScope] }],
-        tags: ['email changes'],
-        params: z.object({ id: z.string() }),
-        body: codeBody,
-        response: { 202: changeSchema, '4xx': problemSchema },
-      },
+      schema: { ...ownCalls(config), params: idParams, body: codeBody, response: accepted },
     },
     async (req, reply) => {
       const found = await findOwn(deps, req.user.sub, req.params.id);

@@ -16,15 +16,12 @@ import {
 import { causeOf } from '../plugins/cause.ts';
 import { enforce, limitPerIp, show } from '../plugins/rate-limit.ts';
 import { reached } from '../../signals.ts';
-
-import type { Decided } from '../../store/changes.ts';
+import type { Decided, Rule } from '../../store/changes.ts';
+import type { Wish } from '../../store/postage.ts';
 import type { Found } from '../../store/records.ts';
 import { readAsked, requestBody } from './asked.ts';
 import { decideOwn, findOwn, written } from './own-change.ts';
-import { changeSchema, problemSchema, viewOf } from './views.ts';
-
-const idParams = z.object({ id: z.string() });
-const nothing = z.undefined().or(z.null()).or(z.strictObject({}));
+import { accepted, idParams, noBody, ownCalls, problemSchema, shown, viewOf } from './views.ts';
 
 export function registerEmailChanges(app: App, deps: ApiDeps): void {
   const { config, changes, limits, now } = deps;
@@ -35,17 +32,13 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
     resendAfterMs: config.resendAfterMs,
     committed: config.limitCommitted,
   };
-  const secured = { security: [{ accessToken: [config.requiredScope] }], tags: ['email changes'] };
+  const secured = ownCalls(config);
 
   app.post(
     '/v1/email-changes',
     {
       onRequest: [limitPerIp(limits.ip, 'ip'), signedIn, requireFreshLogin(deps)],
-      schema: {
-        ...secured,
-        body: requestBody,
-        response: { 202: changeSchema, '4xx': problemSchema },
-      },
+      schema: { ...secured, body: requestBody, response: accepted },
     },
     async (req, reply) => {
       const { sub } = req.user;
@@ -87,10 +80,7 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
 
   app.get(
     '/v1/email-changes/current',
-    {
-      onRequest: signedIn,
-      schema: { ...secured, response: { 200: changeSchema, '4xx': problemSchema } },
-    },
+    { onRequest: signedIn, schema: { ...secured, response: shown } },
     async (req, reply) => {
       const { value: user } = await changes.readUser(req.user.sub);
       return sendView(deps, req, reply, await findOwn(deps, req.user.sub, user.latest));
@@ -99,14 +89,7 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
 
   app.get(
     '/v1/email-changes/:id',
-    {
-      onRequest: signedIn,
-      schema: {
-        ...secured,
-        params: idParams,
-        response: { 200: changeSchema, '4xx': problemSchema },
-      },
-    },
+    { onRequest: signedIn, schema: { ...secured, params: idParams, response: shown } },
     async (req, reply) =>
       sendView(deps, req, reply, await findOwn(deps, req.user.sub, req.params.id)),
   );
@@ -115,24 +98,15 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
     '/v1/email-changes/:id/resend',
     {
       onRequest: [limitPerIp(limits.ip, 'ip'), signedIn],
-      schema: {
-        ...secured,
-        params: idParams,
-        body: nothing,
-        response: { 202: changeSchema, '4xx': problemSchema },
-      },
+      schema: { ...secured, params: idParams, body: noBody, response: accepted },
     },
     async (req, reply) => {
       const found = await findOwn(deps, req.user.sub, req.params.id);
       const own = found.value;
       checkSameLogin(req, own);
-      const change = await withinLimits(
-        deps,
-        req,
-        reply,
-        { email: own.email, own, latest: own },
-        (postage) =>
-          decideOwn(deps, req, found, (recorded) => resend(recorded, postage, timing, now())),
+      const wish = { email: own.email, own, latest: own };
+      const change = await withinLimits(deps, req, reply, wish, (postage) =>
+        decideOwn(deps, req, found, (recorded) => resend(recorded, postage, timing, now())),
       );
       return reply.status(202).send(viewOf(change, now()));
     },
@@ -145,17 +119,14 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
       schema: {
         ...secured,
         params: idParams,
-        body: nothing,
+        body: noBody,
         response: { 204: z.null(), '4xx': problemSchema },
       },
     },
     async (req, reply) => {
       const found = await findOwn(deps, req.user.sub, req.params.id);
-      written(
-        deps,
-        req,
-        await decideOwn(deps, req, found, (change) => cancel(change, 'user', now())),
-      );
+      const rule: Rule = (change) => cancel(change, 'user', now());
+      written(deps, req, await decideOwn(deps, req, found, rule));
       return reply.status(204).send(null);
     },
   );
@@ -166,11 +137,7 @@ async function withinLimits(
   deps: ApiDeps,
   req: FastifyRequest,
   reply: FastifyReply,
-  {
-    email,
-    own,
-    latest,
-  }: { email: string; own: EmailChange | undefined; latest: EmailChange | undefined },
+  { email, own, latest }: Omit<Wish, 'sub'>,
   decide: (postage: Postage) => Promise<Decided>,
 ): Promise<EmailChange> {
   const { limits, sealer } = deps;

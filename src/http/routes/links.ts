@@ -50,16 +50,14 @@ export function registerLinks(app: App, deps: ApiDeps): void {
     },
     async (req) => {
       const { change, purpose } = await findByToken(deps, tokenFromPaste(req.body.token));
-      const forNewMailbox = purpose === 'confirm';
       const current = change.account?.email;
+      const until = purpose === 'undo' ? undoUntil(change) : undefined;
       return {
         purpose,
         ...outcomeOf(change, now()),
-        email: forNewMailbox ? change.email : maskEmail(change.email),
-        ...(current === undefined ? {} : { currentEmail: maskEmail(current) }),
-        expiresAt: new Date(
-          purpose === 'undo' ? (undoUntil(change) ?? change.expiresAt) : change.expiresAt,
-        ).toISOString(),
+        email: purpose === 'confirm' ? change.email : maskEmail(change.email),
+        currentEmail: current === undefined ? undefined : maskEmail(current),
+        expiresAt: new Date(until ?? change.expiresAt).toISOString(),
       };
     },
   );

@@ -13,7 +13,7 @@ import { Problem } from '../problems.ts';
 import type { Found } from '../../store/records.ts';
 import { StoreUnavailable } from '../../store/redis.ts';
 import { findOwn } from './own-change.ts';
-import { problemSchema, viewOf } from './views.ts';
+import { idParams, ownCalls, problemSchema, viewOf } from './views.ts';
 
 const HEARTBEAT_MS = 10_000;
 const RECONNECT = 'event: reconnect\ndata: {}\n\n';
@@ -21,7 +21,6 @@ const RECONNECT = 'event: reconnect\ndata: {}\n\n';
 const STREAMS_PER_USER = 6;
 
 export function registerLiveStatus(app: App, deps: ApiDeps): void {
-  const { config } = deps;
   /** Each open stream, and how to look again at its change. */
   const open = new Map<PassThrough, () => void>();
   const perUser = new Map<string, number>();
@@ -44,9 +43,8 @@ export function registerLiveStatus(app: App, deps: ApiDeps): void {
     {
       onRequest: authenticate(deps),
       schema: {
-        security: [{ accessToken: [config.requiredScope] }],
-        tags: ['email changes'],
-        params: z.object({ id: z.string() }),
+        ...ownCalls(deps.config),
+        params: idParams,
         produces: ['text/event-stream'],
         response: {
           200: z.unknown().describe('An event for the present state and for each transition.'),

@@ -1,5 +1,6 @@
 /** What callers see of a change: the JSON shapes of the API, for answers and for OpenAPI. */
 import { z } from 'zod';
+import type { ApiConfig } from '../../config.ts';
 import {
   awaiting,
   isOver,
@@ -7,7 +8,6 @@ import {
   STATUSES,
   type EmailChange,
 } from '../../domain/email-change.ts';
-
 import { KEEPING, keepingOf, undoUntil } from '../../domain/keep.ts';
 
 const status = z.enum(STATUSES);
@@ -78,7 +78,18 @@ export const problemSchema = z
   })
   .describe('Problem details (RFC 9457).');
 
+/** How the calls of a signed-in user describe themselves. */
+export const ownCalls = ({ requiredScope }: ApiConfig) => ({
+  security: [{ accessToken: [requiredScope] }],
+  tags: ['email changes'],
+});
+export const idParams = z.object({ id: z.string() });
+export const noBody = z.undefined().or(z.null()).or(z.strictObject({}));
+export const accepted = { 202: changeSchema, '4xx': problemSchema };
+export const shown = { 200: changeSchema, '4xx': problemSchema };
+
 const iso = (at: number): string => new Date(at).toISOString();
+const isoOf = (at: number | undefined) => (at === undefined ? undefined : iso(at));
 
 /** A pending change past its time is expired, whether or not a worker has come round to say so. */
 const statusOf = (change: EmailChange, now: number): EmailChange['status'] =>
@@ -86,15 +97,15 @@ const statusOf = (change: EmailChange, now: number): EmailChange['status'] =>
 
 export function outcomeOf(change: EmailChange, now: number): z.output<typeof outcomeSchema> {
   const current = statusOf(change, now);
-  const reason = change.reason ?? change.undo?.refused;
   return {
     status: current,
-    ...(reason ? { reason } : {}),
-    ...(current === 'pending' ? { awaiting: awaiting(change) } : {}),
+    reason: change.reason ?? change.undo?.refused,
+    awaiting: current === 'pending' ? awaiting(change) : undefined,
   };
 }
 
 export function viewOf(change: EmailChange, now: number): z.output<typeof changeSchema> {
+  const { status: recorded } = change;
   return {
     id: change.id,
     ...outcomeOf(change, now),
@@ -102,15 +113,15 @@ export function viewOf(change: EmailChange, now: number): z.output<typeof change
     requestedAt: iso(change.requestedAt),
     expiresAt: iso(change.expiresAt),
     resendAfter: iso(change.resendAfter),
-    ...(change.mailedAt === undefined ? {} : { mailedAt: iso(change.mailedAt) }),
-    ...(change.confirmedAt === undefined ? {} : { confirmedAt: iso(change.confirmedAt) }),
-    ...(change.committedAt === undefined ? {} : { committedAt: iso(change.committedAt) }),
-    ...(change.status === 'committed' && change.undo ? { undoUntil: iso(undoUntil(change)!) } : {}),
-    ...(change.keep ? { keep: keepingOf(change, now)! } : {}),
-    ...(change.waivesAt === undefined ? {} : { waivesAt: iso(change.waivesAt) }),
-    ...(change.unreachableAt === undefined ? {} : { currentMailbox: 'unreachable' }),
-    ...(change.canceledBy ? { canceledBy: change.canceledBy } : {}),
-    ...(change.revocation ? { revocation: change.revocation } : {}),
-    ...(change.status === 'committed' || change.status === 'undone' ? { signInAgain: true } : {}),
+    mailedAt: isoOf(change.mailedAt),
+    confirmedAt: isoOf(change.confirmedAt),
+    committedAt: isoOf(change.committedAt),
+    undoUntil: recorded === 'committed' ? isoOf(undoUntil(change)) : undefined,
+    keep: keepingOf(change, now),
+    waivesAt: isoOf(change.waivesAt),
+    currentMailbox: change.unreachableAt === undefined ? undefined : 'unreachable',
+    canceledBy: change.canceledBy,
+    revocation: change.revocation,
+    signInAgain: recorded === 'committed' || recorded === 'undone' ? true : undefined,
   };
 }

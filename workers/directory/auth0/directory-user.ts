@@ -1,6 +1,6 @@
 /** What the Management API says of a user, trimmed and checked: its answers are input like any other. */
 import type { DirectoryUser } from '../../../src/domain/account.ts';
-import { TenantFault } from './faults.ts';
+import { TenantFault, textOf } from './faults.ts';
 
 export const isUser = (user: unknown, sub: string): user is Record<string, unknown> =>
   typeof user === 'object' && user !== null && 'user_id' in user && user.user_id === sub;
@@ -8,20 +8,17 @@ export const isUser = (user: unknown, sub: string): user is Record<string, unkno
 /** @throws {TenantFault} `away`: this is not the user. */
 export function toDirectoryUser(user: unknown, sub: string): DirectoryUser {
   if (!isUser(user, sub)) throw new TenantFault('away', { status: 200 });
-  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
-  const email = text(user['email']) || undefined;
-  const name = text(user['name']);
-  const identity = identityOf(user['identities'], sub);
+  const time = (value: unknown) => Date.parse(textOf(value) ?? '') || 0;
   return {
-    ...(email === undefined ? {} : { email }),
-    ...(name === undefined ? {} : { name }),
-    ...languageOf(user),
+    email: textOf(user['email']) || undefined,
+    name: textOf(user['name']),
+    language: languageOf(user),
     emailVerified: user['email_verified'] === true,
     blocked: user['blocked'] === true,
-    passwordResetAt: Date.parse(text(user['last_password_reset']) ?? '') || 0,
-    updatedAt: Date.parse(text(user['updated_at']) ?? '') || 0,
-    lastLoginAt: Date.parse(text(user['last_login']) ?? '') || 0,
-    ...(identity === undefined ? {} : { identity }),
+    passwordResetAt: time(user['last_password_reset']),
+    updatedAt: time(user['updated_at']),
+    lastLoginAt: time(user['last_login']),
+    identity: identityOf(user['identities'], sub),
   };
 }
 
@@ -44,10 +41,10 @@ function identityOf(identities: unknown, sub: string): DirectoryUser['identity']
 const LANGUAGE_KEYS = ['language', 'lang', 'locale', 'preferred_language'];
 const LONGEST_TAG = 35;
 
-function languageOf(user: Record<string, unknown>): { language?: string } {
+function languageOf(user: Record<string, unknown>): string | undefined {
   const places = [user['app_metadata'], user['user_metadata'], { locale: user['locale'] }];
-  const language = places
+  return places
     .flatMap((place) => LANGUAGE_KEYS.map((key) => Object(place)[key] as unknown))
-    .find((text) => typeof text === 'string' && text !== '' && text.length <= LONGEST_TAG);
-  return typeof language === 'string' ? { language } : {};
+    .filter((text) => typeof text === 'string')
+    .find((text) => text !== '' && text.length <= LONGEST_TAG);
 }

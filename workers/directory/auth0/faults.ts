@@ -8,15 +8,21 @@
  */
 export type FaultKind = 'busy' | 'away' | 'doubt' | 'refused' | 'configuration';
 
+type TenantAnswer = {
+  status?: number | undefined;
+  errorCode?: string | undefined;
+  message?: string | undefined;
+};
+
 export class TenantFault extends Error {
   override name = 'TenantFault';
   readonly kind: FaultKind;
   readonly retryAfterMs: number | undefined;
   /** Auth0's `errorCode` and `message`, for deciding on; never logged, since it may quote addresses. */
-  readonly answer: { status?: number; errorCode?: string; message?: string };
+  readonly answer: TenantAnswer;
   constructor(
     kind: FaultKind,
-    details: { retryAfterMs?: number; cause?: unknown } & TenantFault['answer'] = {},
+    details: { retryAfterMs?: number; cause?: unknown } & TenantAnswer = {},
   ) {
     const { retryAfterMs, cause, ...answer } = details;
     super(`tenant: ${kind}${answer.status === undefined ? '' : ` (${answer.status})`}`, { cause });
@@ -34,3 +40,14 @@ export class TenantFault extends Error {
 }
 const MAX_WORDS = 300;
 const mask = (word: string): string => (/[@|]|[\w-]{24}/.test(word) ? '•••' : word);
+
+/** JSON as an object; whatever is none says nothing. */
+export function objectIn(json: string): Record<string, unknown> {
+  try {
+    return Object(JSON.parse(json)) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
+export const textOf = (value: unknown): string | undefined =>
+  typeof value === 'string' ? value : undefined;

@@ -9,7 +9,7 @@ import type { Deps } from '../../../src/deps.ts';
 import { sameAddress } from '../../../src/domain/account.ts';
 import type { CallOptions, Directory } from '../directory.ts';
 import { isAboutTheUser, isGone } from './refusals.ts';
-import { TenantFault } from './faults.ts';
+import { TenantFault, textOf } from './faults.ts';
 import { sharesOf } from '../../lease.ts';
 import { fetchWhole } from './fetch-whole.ts';
 import { createManagementTokens, type ManagementToken } from './management-token.ts';
@@ -165,16 +165,9 @@ function classify(error: unknown): TenantFault {
     return new TenantFault('away', { cause: error });
   if (!(error instanceof ManagementError)) return new TenantFault('doubt', { cause: error });
   const status = error.statusCode;
-  const body = (typeof error.body === 'object' && error.body !== null ? error.body : {}) as Record<
-    string,
-    unknown
-  >;
-  const answer = {
-    ...(status === undefined ? {} : { status }),
-    ...(typeof body['errorCode'] === 'string' ? { errorCode: body['errorCode'] } : {}),
-    ...(typeof body['message'] === 'string' ? { message: body['message'] } : {}),
-    cause: error,
-  };
+  const body = Object(error.body) as Record<string, unknown>;
+  const errorCode = textOf(body['errorCode']);
+  const answer = { status, errorCode, message: textOf(body['message']), cause: error };
   if (status === 429) return new TenantFault('busy', answer);
   // Anything but Auth0's own no is some proxy's page, which decides nothing.
   if (status === undefined || status >= 500 || status === 408 || !isAuth0s(body, status))

@@ -8,7 +8,7 @@ import type { WorkerConfig } from '../../../src/config.ts';
 import type { Deps } from '../../../src/deps.ts';
 import { SealError } from '../../../src/seal.ts';
 import { answered } from '../../../src/store/redis.ts';
-import { TenantFault } from './faults.ts';
+import { objectIn, TenantFault, textOf } from './faults.ts';
 import { fetchWhole } from './fetch-whole.ts';
 import { reached } from '../../../src/signals.ts';
 
@@ -149,54 +149,35 @@ async function requestToken(deps: Deps<WorkerConfig>): Promise<ManagementToken> 
     form.set('client_assertion', clientAssertion(deps, config.credential.key));
   }
   const url = `${config.auth0Url}/oauth/token`;
-  const answer = await fetchWhole(url, { method: 'POST', body: form }, FETCH_TIMEOUT_MS)
+  const { status, retryAfter, body } = await fetchWhole(
+    url,
+    { method: 'POST', body: form },
+    FETCH_TIMEOUT_MS,
+  )
     .then(async (response) => ({
       status: response.status,
       retryAfter: response.headers.get('retry-after') ?? '',
-      body: await response.text(),
+      body: objectIn(await response.text()),
     }))
     .catch((cause: unknown) => {
       throw new TenantFault('away', { cause });
     });
-  if (answer.status === 401 || answer.status === 403 || answer.status === 400)
-    throw new TenantFault('configuration', { status: answer.status, ...refusalIn(answer.body) });
-  const parsed = answer.status === 200 ? parseAnswer(answer.body) : undefined;
-  if (!parsed)
-    throw new TenantFault('away', {
-      status: answer.status,
-      ...retryAfterIn(answer.retryAfter, now()),
-    });
-  const lifetimeMs = parsed.expires_in * 1000;
+  if (status === 401 || status === 403 || status === 400) {
+    // The Authentication API has names of its own for them.
+    const { error, error_description: words } = body;
+    const said = { errorCode: textOf(error), message: textOf(words) };
+    throw new TenantFault('configuration', { status, ...said });
+  }
+  const { access_token: value, expires_in: lifetimeS } = body;
+  const isToken = typeof value === 'string' && typeof lifetimeS === 'number' && lifetimeS > 0;
+  if (status !== 200 || !isToken)
+    throw new TenantFault('away', { status, ...retryAfterIn(retryAfter, now()) });
+  const lifetimeMs = lifetimeS * 1000;
   return {
-    value: parsed.access_token,
+    value,
     expiresAt: now() + lifetimeMs,
     renewAt: now() + lifetimeMs - Math.max(Math.min(60_000, lifetimeMs / 2), lifetimeMs * AHEAD),
   };
-}
-
-function parseAnswer(body: string): { access_token: string; expires_in: number } | undefined {
-  try {
-    const parsed = JSON.parse(body) as { access_token?: unknown; expires_in?: unknown };
-    const { access_token, expires_in } = parsed;
-    return typeof access_token === 'string' && typeof expires_in === 'number' && expires_in > 0
-      ? { access_token, expires_in }
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The Authentication API says `error` and `error_description`. */
-function refusalIn(body: string): { errorCode?: string; message?: string } {
-  try {
-    const { error, error_description: words } = JSON.parse(body) as Record<string, unknown>;
-    return {
-      ...(typeof error === 'string' ? { errorCode: error } : {}),
-      ...(typeof words === 'string' ? { message: words } : {}),
-    };
-  } catch {
-    return {};
-  }
 }
 
 /** Seconds or a date (RFC 9110 §10.2.3). */
