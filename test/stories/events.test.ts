@@ -296,6 +296,7 @@ describe('what can not be delivered', () => {
       task: 'event.pending',
       why: 'webhook answered 410',
     });
+    await quiet(world);
     world.pass(10 * DAY);
     await quiet(world);
     expect(receiver.typesOf(asked).filter((type) => type === 'requested')).toHaveLength(1);

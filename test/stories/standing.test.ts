@@ -49,6 +49,7 @@ describe.each([
       expect(part).not.toContain('gmail.example');
     }
     expect(await view(world, asked)).toMatchObject({ awaiting: ['new'] });
+    await untilDrained(world);
     await refusesAll(world, asked.id);
 
     expect((await use(world, 'confirm', confirm)).body.status).toBe('confirmed');
