@@ -32,8 +32,7 @@ export function openHands(
     wakeUps: {
       ...given.wakeUps,
       ring: (tasks, requestId) => {
-        for (const { change, name } of tasks)
-          lanes.get(laneOf(name))?.wake({ change, ...(requestId ? { requestId } : {}) });
+        for (const { change, name } of tasks) lanes.get(laneOf(name))?.wake({ change, requestId });
       },
     },
   };
