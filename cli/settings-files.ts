@@ -78,9 +78,12 @@ function envLines(setting: Setting, given: string | undefined): string {
   return [...comment, line].join('\n');
 }
 
-/** As the reader of .env files and Docker both take it. */
-const quoted = (value: string): string =>
-  /^[\w./:@,+=%~-]*$/.test(value) ? value : `'${value.replaceAll("'", '')}'`;
+/** As Node and Docker both read it; a value with every kind of quote is for Node alone. */
+function quoted(value: string): string {
+  if (/^[\w./:@,+=%~-]*$/.test(value)) return value;
+  if (!value.includes("'")) return `'${value}'`;
+  return /["$\\]/.test(value) ? `\`${value}\`` : `"${value}"`;
+}
 
 function wrapped(text: string): string[] {
   const lines = [''];

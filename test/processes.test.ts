@@ -34,11 +34,11 @@ describe('the built service', () => {
     const world = await startWorld({ workers: false });
     const apis = await Promise.all([
       startProcess('api', world.env),
-      startProcess('api', world.env),
+      startProcess('api', world.env, 'command'),
     ]);
     const workers = await Promise.all([
       startProcess('workers', world.env),
-      startProcess('workers', world.env),
+      startProcess('workers', world.env, 'command'),
     ]);
     await Promise.all([...apis, ...workers].map((service) => service.untilReady()));
 

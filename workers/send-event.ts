@@ -25,8 +25,22 @@ export const sendEvent: Processor = async ({ deps, change, name, claim }) => {
     return { kind: 'done', rule: recorded };
   const id = `${change.id}.${name.slice('event.'.length)}`;
   const body = JSON.stringify(eventOf(config, change, told));
-  const timestamp = String(Math.floor(now() / 1000));
-  const answered = await fetch(config.webhookUrl, {
+  const answered = await post(config, { id, body, now: now() });
+  if (answered >= 200 && answered < 300) return { kind: 'done', rule: recorded };
+  const waitS = SCHEDULE_S[claim.attempts - 1];
+  const why = `webhook answered ${answered || 'not at all'}`;
+  // 410 Gone: the receiver asks never to be called again (Standard Webhooks).
+  if (waitS === undefined || answered === 410) return { kind: 'park', why };
+  return { kind: 'later', why, ms: jittered(waitS * 1000, deps.random) };
+};
+
+/** Sends it signed, and gives the status of the answer: 0 if there was none. */
+export async function post(
+  config: Pick<WorkerConfig, 'webhookUrl' | 'webhookSecrets'>,
+  { id, body, now }: { id: string; body: string; now: number },
+): Promise<number> {
+  const timestamp = String(Math.floor(now / 1000));
+  return fetch(config.webhookUrl!, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
@@ -44,13 +58,7 @@ export const sendEvent: Processor = async ({ deps, change, name, claim }) => {
     },
     () => 0,
   );
-  if (answered >= 200 && answered < 300) return { kind: 'done', rule: recorded };
-  const waitS = SCHEDULE_S[claim.attempts - 1];
-  const why = `webhook answered ${answered || 'not at all'}`;
-  // 410 Gone: the receiver asks never to be called again (Standard Webhooks).
-  if (waitS === undefined || answered === 410) return { kind: 'park', why };
-  return { kind: 'later', why, ms: jittered(waitS * 1000, deps.random) };
-};
+}
 
 type Told = { status?: Status; revocation?: Revocation; act?: keyof typeof ACTS };
 
@@ -130,7 +138,10 @@ function eventOf(config: WorkerConfig, change: EmailChange, told: Told) {
 }
 
 /** One signature per secret, so that a secret can be rotated without a gap. */
-const signatures = ({ webhookSecrets }: WorkerConfig, content: string): string =>
+const signatures = (
+  { webhookSecrets }: Pick<WorkerConfig, 'webhookSecrets'>,
+  content: string,
+): string =>
   webhookSecrets
     .map((secret) => `v1,${createHmac('sha256', secret).update(content).digest('base64')}`)
     .join(' ');

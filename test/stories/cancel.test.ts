@@ -223,8 +223,8 @@ describe("the operator's command", () => {
     expect(unknown).toMatchObject({ code: 1, lines: [] });
     expect(unknown.stderr).toContain('no such change');
     for (const { code, stderr } of [malformed, missing]) {
-      expect(code).toBe(1);
-      expect(stderr).toContain('needs the id of a change');
+      expect(code).toBe(64);
+      expect(stderr).toContain('readdress cancel <id>');
     }
     expect(nonsense.code).toBe(64);
     expect(nonsense.stderr).toContain('readdress cancel <id>');

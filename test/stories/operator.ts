@@ -1,11 +1,12 @@
 /** The operator's command, with the settings of a world and nothing else: here, or as a real process. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdress as run } from '../../cli/readdress.ts';
+import { readdress as run, type Shell } from '../../cli/readdress.ts';
 import type { World } from '../support/world.ts';
 
 export type Ran = {
   code: number | null;
+  /** JSON as what it says, words as they are. */
   // oxlint-disable-next-line typescript/no-explicit-any -- tests read what the command prints.
   lines: any[];
   stderr: string;
@@ -17,6 +18,7 @@ export async function readdress(
   world: Settings,
   args: string[],
   env: Record<string, string> = {},
+  more: Partial<Shell> = {},
 ): Promise<Ran> {
   let [stdout, stderr] = ['', ''];
   const code = await run(args, {
@@ -27,6 +29,7 @@ export async function readdress(
       logTo: { write: (line) => (stderr += line) },
       ...(world.now ? { now: world.now } : {}),
     },
+    ...more,
   });
   return { code, lines: linesOf(stdout), stderr };
 }
@@ -48,7 +51,7 @@ const linesOf = (stdout: string): unknown[] =>
   stdout
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as unknown);
+    .map((line) => (/^[[{]/.test(line) ? (JSON.parse(line) as unknown) : line));
 
 /** The settings without which the command does nothing, as its usage names them. */
 export const essentials = ({ env }: Pick<World, 'env'>): Record<string, string> =>

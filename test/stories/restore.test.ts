@@ -107,7 +107,7 @@ describe('an older file that is put back', () => {
     async (time) => {
       const world = await startWorld();
       const { code, stderr } = await readdress(world, ['restored', time]);
-      expect([code, stderr]).toEqual([1, expect.stringContaining('takes a time like')]);
+      expect([code, stderr]).toEqual([64, expect.stringContaining('takes a time like')]);
       expect(await world.redis.exists(`${world.prefix}:lost`)).toBe(0);
     },
   );

@@ -22,6 +22,9 @@ const ENTRIES = {
   both: 'dist/start.js',
 } as const;
 
+/** What the command calls them. */
+const COMMANDS = { api: 'api', workers: 'workers', both: 'start' } as const;
+
 /** The same entries, not built. */
 const SOURCES = { api: 'src/server.ts', workers: 'workers/main.ts', both: 'start.ts' } as const;
 
@@ -29,10 +32,15 @@ const SOURCES = { api: 'src/server.ts', workers: 'workers/main.ts', both: 'start
 export async function startProcess(
   role: keyof typeof ENTRIES,
   env: Record<string, string>,
-  from: 'dist' | 'source' | 'npm' = 'dist',
+  from: 'dist' | 'source' | 'npm' | 'command' = 'dist',
   cwd = process.cwd(),
 ): Promise<ServiceProcess> {
-  const entry = from === 'source' ? ['--import', 'tsx', SOURCES[role]] : [resolve(ENTRIES[role])];
+  const entry = {
+    source: ['--import', 'tsx', SOURCES[role]],
+    command: [resolve('dist/cli/main.js'), COMMANDS[role]],
+    dist: [resolve(ENTRIES[role])],
+    npm: [],
+  }[from];
   const [port, workerPort] = [await freePort(0), await freePort(0)];
   const [command, args] =
     from === 'npm' ? ['npm', ['run', '--silent', 'start']] : [process.execPath, entry];

@@ -21,6 +21,8 @@ export type WorldOptions = {
   workers?: boolean;
   /** How often the workers look for what no bell rang for; short, so that time that has passed is seen. */
   tickMs?: number;
+  /** For all tests of a file: who starts it closes it. */
+  lasting?: true;
 };
 
 export type World = {
@@ -114,7 +116,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     if (keys.length > 0) await redis.del(...keys);
     redis.disconnect();
   };
-  onTestFinished(close);
+  if (!options.lasting) onTestFinished(close);
 
   return {
     tenant,

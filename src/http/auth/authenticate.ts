@@ -128,7 +128,10 @@ const whyRefused = (error: unknown): Why =>
 const FUTURE_S = 60;
 
 /** What keeps a genuine token from being a person's: of a machine, an agent, or not issued yet. */
-function whyUnfit({ sub, gty, act, iat }: Record<string, unknown>, now: number): Why | undefined {
+export function whyUnfit(
+  { sub, gty, act, iat }: Record<string, unknown>,
+  now: number,
+): Why | undefined {
   if (gty === 'client-credentials') return 'machine-token';
   if (act !== undefined) return 'delegated-token';
   if (typeof sub !== 'string') return 'sub';
@@ -137,7 +140,7 @@ function whyUnfit({ sub, gty, act, iat }: Record<string, unknown>, now: number):
   return iat > now / 1000 + FUTURE_S ? 'not-yet-valid' : undefined;
 }
 
-const scopesOf = ({ scope, permissions }: AccessClaims): unknown[] => [
+export const scopesOf = ({ scope, permissions }: AccessClaims): unknown[] => [
   ...(typeof scope === 'string' ? scope.split(' ') : []),
   ...(Array.isArray(permissions) ? (permissions as unknown[]) : []),
 ];
@@ -177,7 +180,7 @@ function createLoginCheck({ config, now }: Deps<ApiConfig>) {
   };
 }
 
-const claimOf = (claims: AccessClaims, name: string): unknown =>
+export const claimOf = (claims: AccessClaims, name: string): unknown =>
   claims[name] ?? claims['auth_time'];
 
 /** When the login was, epoch seconds, if the token says so. */
@@ -187,7 +190,7 @@ export function authTimeOf({ authTimeClaim }: ApiConfig, claims: AccessClaims) {
 }
 
 /** A missing claim is a missing Action (docs/auth0-setup.md), and no new login mends it. */
-function whyStale(authTime: unknown, nowS: number, maxAgeS: number): Why | undefined {
+export function whyStale(authTime: unknown, nowS: number, maxAgeS: number): Why | undefined {
   if (authTime === undefined || authTime === null) return 'claim-missing';
   if (!Number.isSafeInteger(authTime)) return 'claim-invalid';
   const ageS = nowS - Number(authTime);
