@@ -1,4 +1,4 @@
-/** The mailboxes' side: each agrees by its click, and the current one, where that is wanted, by its silence. */
+/** How the mailboxes agree: by a click, or, with OLD_MAILBOX_WAIT, the current one by its silence. */
 import {
   awaiting,
   close,
@@ -29,8 +29,8 @@ const confirmed = (change: EmailChange, now: number): Step =>
   write({ ...change, status: 'confirmed', confirmedAt: now }, taskOf(change, 'commit', now));
 
 /**
- * The current mailbox is reminded twice; unless it objects, the new address alone suffices then. One
- * that nobody could ask has twice the time to be reached, and after that it was all in vain.
+ * The current mailbox is reminded twice. If it does not object, the new address alone is enough. While
+ * the current mailbox was not asked, we go on trying for twice the time; then the change expires.
  */
 const waiting = (change: EmailChange, waiverMs: number, now: number): Step =>
   wasAsked(change)
@@ -45,7 +45,7 @@ function waits(change: EmailChange, waiverMs: number, now: number): Step {
   return write(change, ...due, taskOf(change, 'expire', change.expiresAt));
 }
 
-/** The server of the current mailbox took a question: from now on its silence counts, where it may. */
+/** The server of the current mailbox took a question: from now on its silence may count. */
 export function asked(change: EmailChange, now: number): Step {
   const { waiverMs, status, agreed, waivesAt } = change;
   return status === 'pending' && agreed.new !== undefined && waiverMs && waivesAt === undefined
@@ -53,13 +53,13 @@ export function asked(change: EmailChange, now: number): Step {
     : write(change);
 }
 
-/** Silence is consent only of a mailbox whose server took a question. */
+/** Only a mailbox whose server took a question can consent by silence. */
 const wasAsked = ({ mails }: EmailChange): boolean =>
   Object.entries(mails).some(
     ([name, state]) => /^mail\.(approve|reminder)\./.test(name) && state === 'sent',
   );
 
-/** Its time has come: silence was consent, or the links are over. Anything but pending has outlived the question. */
+/** The time is over: silence was consent, or the links expire. */
 export function expire(change: EmailChange, now: number): Verdict {
   if (change.status !== 'pending') return recorded(change);
   if (now < change.expiresAt) return write(change, taskOf(change, 'expire', change.expiresAt));

@@ -27,7 +27,7 @@ export function tryCode(change: EmailChange, right: boolean, now: number): Verdi
   return right ? agree(change, 'new', now) : write({ ...change, codeTries: tries + 1 });
 }
 
-/** It is on its way, or was taken less than its short life ago: what nobody was mailed nobody may guess. */
+/** The mail with the code is on its way, or was taken less than CODE_TTL_MS ago. Before that nobody may guess. */
 function wasMailed(change: EmailChange, now: number): boolean {
   const { generation, mails } = change;
   // Records of an earlier version know of the first mail alone.

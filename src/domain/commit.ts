@@ -31,14 +31,14 @@ export function invited(
   const snapshot = takeSnapshot(change, user);
   if (typeof snapshot === 'string') return reject(change, snapshot, now);
   const account: Account = trustsUnverified ? { ...snapshot, trusted: true } : snapshot;
-  // Nobody asks a mailbox that is not there, or that never proved to be the user's.
+  // A mailbox that is missing, or never proved to be the user's, is not asked.
   const requires: readonly Side[] = hasStanding(account) ? change.requires : ['new'];
   const notice = requires.includes('current') ? [] : warning(account);
   const given = askToAgree({ ...change, account, requires }, requires, now);
   return write(given.change, ...given.tasks, ...notice.map((name) => taskOf(change, name, now)));
 }
 
-/** What the current mailbox is told: what it can stop, or, if it has no say, that there is something. */
+/** The mail to the current mailbox: with a link to cancel, or, without standing, for information only. */
 function warning(account: Account): string[] {
   if (account.email === undefined) return [];
   return [hasStanding(account) ? 'mail.notice' : 'mail.informed'];
@@ -67,7 +67,7 @@ function takeSnapshot(
   };
 }
 
-/** What two clocks may still differ by, one of which was read in whole seconds. */
+/** Two clocks may differ by this much; the tenant's is read in whole seconds. */
 const CLOCKS_MS = 2000;
 
 export type CommitDecision =
@@ -112,14 +112,14 @@ export function startWriting(change: EmailChange, landsBy: number): Step | Recor
 export const notWritten = (change: EmailChange): Step | Recorded =>
   change.writing ? write(withoutWriting(change)) : recorded(change);
 
-/** Nobody knows whether it was carried out. It was sent before `now`, so it lands by then or never. */
+/** Nobody knows whether it was carried out. It was sent before `now`, so it lands within the patience or never. */
 export function inDoubt(change: EmailChange, patienceMs: number, now: number): Step | Recorded {
   if (!change.writing) return recorded(change);
   const landsBy = Math.min(change.landsBy ?? Infinity, now + patienceMs);
   return write({ ...change, landsBy });
 }
 
-/** What an account showed at `readAt` may still change by a PATCH of ours. */
+/** Whether a PATCH of ours may still change what the account showed at `readAt`. */
 export const mayStillLand = ({ writing, landsBy = Infinity }: EmailChange, readAt: number) =>
   writing === true && readAt < landsBy;
 
@@ -141,7 +141,7 @@ export function settle(
 ): Step | Recorded {
   if (change.status !== 'confirmed') return recorded(change);
   const told = hasStanding(change.account);
-  // Nothing to put back, nobody to ask for it, or a mailbox that approved this very change.
+  // No undo without a previous mailbox that has standing, nor for one that approved this very change.
   const undoUntil = told && change.agreed.current === undefined ? now + after.undoWindowMs : 0;
   const chain = withCommitted(user, change.id, { at: now, undoUntil }, after.limitWindowMs);
   const chainUntil = Math.max(...Object.values(chain.written).map((each) => each.undoUntil));
@@ -167,15 +167,14 @@ export function settle(
 }
 
 /**
- * The longest UNDO_WINDOW: for what an older version committed without a note of its own; and an undo
- * that was asked for in time may still be waiting for the tenant.
+ * The longest UNDO_WINDOW. An older version noted no window for what it committed; and an undo that was
+ * asked for in time may still wait for the tenant.
  */
 const LONGEST_UNDO_MS = 30 * 24 * 3_600_000;
 
 /**
- * The user's committed changes with one more. An undo ends at its address only if it knows of all that
- * was committed since: so the oldest go only when nobody may undo them any more, and none counts for
- * the limit.
+ * The user's committed changes with one more. An undo has to know of all that was committed since. So the
+ * oldest leave the list only when nobody may undo them any more, and they no longer count for the limit.
  */
 function withCommitted(
   { committed, written = {} }: UserChanges,
@@ -195,13 +194,13 @@ function withCommitted(
   return { committed: kept, written: Object.fromEntries(kept.map((one) => [one, noteOf(one)])) };
 }
 
-/** It can not be. Who is told so: endings.ts. */
+/** Rejects the change; endings.ts says who is told. */
 export function reject(change: EmailChange, reason: Reason, now: number): Step | Recorded {
   if (change.status !== 'pending' && change.status !== 'confirmed') return recorded(change);
   return write({ ...close(change, 'rejected', now), reason });
 }
 
-/** Ending the sessions is best effort: whatever came of it is reported and changes nothing else. */
+/** Ending the sessions is best effort: what came of it is reported, and nothing else changes. */
 export const revoked = (change: EmailChange, revocation: Revocation, ...tasks: Task[]): Step =>
   write(
     {

@@ -1,7 +1,7 @@
 /**
- * Whoever pressed a button or was warned is told by mail how it ended, by whatever road it came to an
- * end without effect; everybody else sees the status. Derived from what a write moves, so that no door and no
- * worker can end a change and forget it. (What took effect has its own mails: commit.ts, undo.ts.)
+ * A change may end without effect. Then whoever pressed a button or was warned is told so by mail;
+ * everybody else sees the status. These mails follow from what a write moves, so no door and no worker can
+ * end a change and forget them. (A change that took effect has its own mails: commit.ts, undo.ts.)
  */
 import { hasStanding } from './account.ts';
 import { taskOf, type EmailChange, type Status, type Task } from './email-change.ts';
@@ -14,7 +14,7 @@ const isInVain = ({ status }: EmailChange): boolean => WITHOUT_EFFECT.includes(s
 export const tellsNew = (change: EmailChange): boolean =>
   isInVain(change) && change.agreed.new !== undefined;
 
-/** The current mailbox was warned of it: by these mails, or by one that may have arrived. */
+/** The current mailbox was warned: a warning was sent, or may have arrived. */
 const isWarning = (name: string): boolean =>
   /^mail\.(?:notice|approve|reminder)(?:\.|$)/.test(name);
 const wasWarned = ({ mails }: EmailChange): boolean =>
@@ -23,9 +23,9 @@ const wasWarned = ({ mails }: EmailChange): boolean =>
   );
 
 /**
- * Whoever was warned, or asked, hears that the alarm is over, unless it ended the change itself, or the
- * next notice says so. It is told, too, when a reset of the password stopped a confirmed change: then
- * somebody else may have asked for it.
+ * A current mailbox that was warned or asked hears that the alarm is over, unless it canceled the change
+ * itself, or a newer change brings a new notice. It is also told when a password reset stopped a
+ * confirmed change: then somebody else may have asked for the change.
  */
 export const tellsCurrent = (change: EmailChange): boolean =>
   isInVain(change) &&

@@ -1,7 +1,7 @@
 /**
  * Which mails there are, when each is still wanted, and what its fate does to the change. SMTP can
  * not promise exactly-once (RFC 1047), so a mail whose acceptance is in doubt is sent once more, with
- * the same Message-ID. The mail with the undo link alone, its reader's only remedy, may go a third time.
+ * the same Message-ID. Only a mail with an undo link may go a third time: it is its reader's only remedy.
  */
 import { hasStanding } from './account.ts';
 import { approvalsOf } from './ask-to-agree.ts';
@@ -79,7 +79,7 @@ export function parseMailTask(name: string): { template: Template; count?: numbe
 
 const isTemplate = (name: string): name is Template => Object.hasOwn(MAILS, name);
 
-/** Before the first byte: `send` says whether this attempt may go out, under which state. */
+/** Before the first byte: marks the attempt, or writes nothing when the mail may not go out. */
 export function startMail(change: EmailChange, name: string): Step | Recorded {
   const task = parseMailTask(name);
   const mark = nextMark(change, name);
@@ -116,7 +116,7 @@ function wasGivenOut(change: EmailChange, task: { template: Template; count?: nu
   return count === undefined;
 }
 
-/** What an attempt is marked as, by what the one before it left; nothing follows the last doubt. */
+/** The mark of an attempt, by the mark of the one before it. After the last doubt there is none. */
 function nextMark(change: EmailChange, name: string): MailState | undefined {
   const state = change.mails[name];
   if (state === undefined) return 'sending';
@@ -141,7 +141,7 @@ export function mailSent(change: EmailChange, name: string, now: number): Step {
   return write(invites ? { ...sent, mailedAt: sent.mailedAt ?? now, codeMailedAt: now } : sent);
 }
 
-/** It was not even tried, for the mailbox has had its share; nobody claims that it was sent. */
+/** It was not tried, since the mailbox had its share. The record does not claim that it was sent. */
 export const mailMuted = (change: EmailChange, name: string): Step =>
   write(withMail(change, name, 'muted'));
 
@@ -176,7 +176,7 @@ export function mailDeferred(change: EmailChange, name: string): Step {
   return write({ ...change, mails });
 }
 
-/** There is no such mailbox. A new address that takes no mail can never confirm, unless it has. */
+/** There is no such mailbox. A new address that takes no mail can not confirm; the change is over, unless it did. */
 export function mailRefused(change: EmailChange, name: string, now: number): Step | Recorded {
   const { changes } = mailGivenUp(change, name, now);
   const failed = changes[0]!;
@@ -185,7 +185,7 @@ export function mailRefused(change: EmailChange, name: string, now: number): Ste
   return fatal ? reject(failed, 'undeliverable', now) : write(failed);
 }
 
-/** Nobody took it while it was of use. Whose fault that is nobody knows, but who was not told is known. */
+/** Nobody took the mail while it was of use. We know whom we did not reach, and not whose fault it is. */
 export function mailGivenUp(change: EmailChange, name: string, now: number): Step {
   const { template } = parseMailTask(name)!;
   const marked = withMail(change, name, 'failed');

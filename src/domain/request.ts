@@ -105,8 +105,8 @@ const spent = ({ muted, paid }: Postage, before?: Paid): Pick<EmailChange, 'mute
 });
 
 /**
- * What may not be sent is not sent, and replaces nothing: that the user's own mails were too many is
- * said, that others' were is seen by nobody.
+ * A mail that may not be sent replaces nothing. The user is told when their own mails were too many;
+ * nobody sees it when those of others were.
  */
 function invitedAgain(change: EmailChange, postage: Postage, timing: Timing, now: number): Verdict {
   if (postage.notBefore !== undefined) return tooEarly(postage.notBefore);
@@ -127,7 +127,7 @@ function invitedAgain(change: EmailChange, postage: Postage, timing: Timing, now
   return write(given.change, ...given.tasks, expiry);
 }
 
-/** Its code is another one, so that the count of wrong ones starts over. */
+/** It has a new code, so the count of wrong ones starts over. */
 function withNextCode(change: EmailChange, postage: Postage): EmailChange {
   const { codeMailedAt: _, codeTries: __, ...rest } = change;
   return { ...rest, ...spent(postage, change.paid), generation: change.generation + 1 };

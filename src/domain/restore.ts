@@ -1,6 +1,6 @@
 /**
  * After Redis was put back to an older state: a change that it calls confirmed may have been committed,
- * undone or canceled meanwhile. What cannot be told from what the tenant says is not written.
+ * undone or canceled meanwhile. If the tenant's answer does not tell which, nothing is written.
  */
 import type { DirectoryUser } from './account.ts';
 import type { EmailChange } from './email-change.ts';

@@ -21,8 +21,8 @@ export const transitionsOf = (
   });
 
 /**
- * What moves no status, but is on record: the first of two agreements, the press of an undo link, that
- * the undo could not be, and that the current mailbox does not get our mail.
+ * What moves no status, but is on record: the first of two agreements, a request to undo or to keep, a
+ * refused undo, and a current mailbox that does not get our mail.
  */
 export type Act = {
   change: EmailChange;
@@ -66,7 +66,7 @@ export const eventTask = ({ change }: Transition): Task => ({
   at: sinceOf(change),
 });
 
-/** Nor is that an undo could not be, or that a mailbox is unreachable; both are told all the same. */
+/** A refused undo and an unreachable mailbox are no transitions, but the world is told of them too. */
 export const actTasks = (acts: readonly Act[]): Task[] =>
   acts
     .filter(({ act }) => act === 'undo-refused' || act === 'unreachable')

@@ -58,10 +58,10 @@ export function decideUndo(
 }
 
 /**
- * Marks that the previous address is being put back, before it is, and what is known of the password
- * until then: one that is set later may be the owner's. Only one PATCH of a user may be
- * on its way: one that already is has to be settled first, open changes end here, and an earlier
- * or later undo waits its turn. Otherwise the account could end at an address that nobody recorded.
+ * Before the PATCH: marks that the previous address is being put back, and when the password was last set
+ * (one that is set later may be the owner's). Only one PATCH of a user may be on its way, or the account
+ * could end at an address that nobody recorded. So a PATCH under way has to be settled first, another
+ * undo waits its turn, and open changes end here.
  */
 export function startUndoing(
   change: EmailChange,
@@ -108,7 +108,7 @@ export function settleUndo(
   if (!undoUnderWay(change)) return recorded(change);
   // Also when the address was back already, and nothing had to be written.
   if (!hasTurn(change, followers, user)) return refused({ code: 'commit-in-progress' });
-  // Set since the commit, and so by whoever held the account: it opens the account no more.
+  // Set since the commit, so by whoever held the account then: it must not open the account any more.
   const { passwordSetAt } = after;
   const isForeign = passwordSetAt > (change.account?.passwordResetAt ?? Infinity);
   const over = [change, ...followers.filter((follower) => follower.status === 'committed')];
@@ -169,8 +169,8 @@ function withoutCommitted(user: UserChanges, over: readonly EmailChange[]): User
 }
 
 /**
- * Ended by the undo of an earlier change: what was still to be revoked is revoked by that one, and
- * whoever had asked for an undo of this one has nothing back.
+ * Ended by the undo of an earlier change. That undo revokes the sessions; and a request to undo this
+ * change is void, since its mailbox got nothing back.
  */
 function sweptAlong({ revocation, undo, ...change }: EmailChange): EmailChange {
   const { requestedAt: _, ...asked } = undo ?? { until: 0 };
@@ -181,7 +181,7 @@ function sweptAlong({ revocation, undo, ...change }: EmailChange): EmailChange {
   };
 }
 
-/** This very change was undone, and not swept along by the undo of an earlier one. */
+/** This change itself was undone; it was not swept along by the undo of an earlier one. */
 export const isRestored = ({ status, undo, password }: EmailChange): boolean =>
   status === 'undone' && undo?.requestedAt !== undefined && password?.state !== 'pending';
 

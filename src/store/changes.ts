@@ -96,7 +96,7 @@ export function createChangeStore(
       const scene = await load(start);
       if (!scene) return undefined;
       const verdict = rule(scene);
-      // Only a write finds out that what was known is old: any other answer is asked of the record.
+      // What was known may be old. A write would find out; before any other answer the record is read.
       if (start && verdict.kind !== 'write') continue;
       if (verdict.kind === 'refused') return { verdict };
       // A request without a change before it is always written, or refused.

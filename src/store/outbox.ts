@@ -31,11 +31,11 @@ export type Claim = {
   unable: number;
   /** How often in a row a worker took the task and never said how it ended. */
   deaths: number;
-  /** What is left of the lease by this process's monotonic clock: at most what Redis would say. */
+  /** What is left of the lease by this process's monotonic clock: never more than Redis would say. */
   leftMs(): number;
 };
 
-/** A claimed task with its record as it is stored. What no version of ours wrote has no change, and is all name. */
+/** A claimed task with its record as it is stored. Of a member that is not ours `change` is empty, and `name` is all of it. */
 export type DueTask = { change: string; name: string; claim: Claim; stored: string | undefined };
 
 const MEMBER = /^([\w-]{1,64}):([^:]{1,100})$/;

@@ -35,7 +35,7 @@ export function createPostOffice({ redis, prefix, sealer, config, now }: Surroun
   /** One user's mails to one mailbox: as many as a mailbox gets of further ones, and the user is told. */
   const pairs = limiter('pair', mailLimits.further);
   const users = limiter('user-mails', mailLimits.user);
-  /** What a mailbox gets besides confirmations: notices above all, which nobody may drown. */
+  /** What a mailbox gets besides confirmations. These are the warnings, and nobody may drown them. */
   const mailboxes = limiter('mailbox', mailLimits.user);
   const informed = limiter('informed', { points: 1, windowMs: 24 * 3_600_000 });
   const strangers = limiter('stranger', mailLimits.first);
@@ -78,12 +78,12 @@ export function createPostOffice({ redis, prefix, sealer, config, now }: Surroun
         const paid = { first: Number(isFirst), more: Number(!isFirst) };
         return { postage: { muted: false, paid }, giveBack };
       }
-      // Others were too many: that is not the user's to pay for.
+      // The mails of others were too many: this user does not pay for that.
       await pairs.giveBack(pair);
       return { postage: { muted: true }, giveBack: giveBackMails };
     },
 
-    /** Who clicked wanted the mails: they were no burden to the mailbox. */
+    /** Whoever clicked wanted the mails, so they do not count. */
     async forgive({ sub, email, paid }: EmailChange): Promise<void> {
       if (!paid) return;
       const target = keyOf(mailbox(email));

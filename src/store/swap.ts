@@ -1,6 +1,6 @@
 /**
- * The one write: records, the user's index, the tasks and audit lines that follow from them, and the end of
- * the task that caused it, all or nothing (lua/swap.lua).
+ * The one write, all or nothing (lua/swap.lua): records, the user's index, the tasks and audit lines that
+ * follow from them, and the end of the task that caused it.
  */
 import type { Result } from 'ioredis';
 import type { Clock } from '../clock.ts';

@@ -156,8 +156,8 @@ export const requireFreshLogin = (deps: Deps<ApiConfig>) => {
 };
 
 /**
- * For what goes on with a request: a login no older than the one that it came with, or a recent one.
- * Of a request that says nothing of its login, only a recent one will do.
+ * For what continues a request: a login no older than the one of the request, or a recent one. If the
+ * request says nothing of its login, only a recent one is enough.
  * @throws {Problem} insufficient-user-authentication
  */
 export const createSameLoginCheck = (deps: Deps<ApiConfig>) => {
