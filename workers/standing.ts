@@ -10,24 +10,16 @@ import { answered } from '../src/store/redis.ts';
 /** Fewer say nothing about a tenant. */
 const FEW = 20;
 
-export type StandingWatch = {
-  count(isVerified: boolean): Promise<void>;
-  /** Says so, once per start, when most were unverified. */
-  warn(): Promise<void>;
-};
+export type StandingWatch = ReturnType<typeof createStandingWatch>;
 
-export function createStandingWatch({
-  redis,
-  prefix,
-  config,
-  log,
-}: Deps<WorkerConfig>): StandingWatch {
+export function createStandingWatch({ redis, prefix, config, log }: Deps<WorkerConfig>) {
   const key = `${prefix}:standing`;
   return {
-    async count(isVerified) {
+    async count(isVerified: boolean): Promise<void> {
       await answered(redis.hincrby(key, isVerified ? 'verified' : 'unverified', 1));
     },
-    async warn() {
+    /** Says so, once per start, when most were unverified. */
+    async warn(): Promise<void> {
       const seen = await answered(redis.hmget(key, 'verified', 'unverified'));
       const [verified = 0, unverified = 0] = seen.map(Number);
       if (config.trustsUnverified || verified + unverified < FEW || unverified <= verified) return;

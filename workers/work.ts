@@ -1,5 +1,6 @@
 /** The job door without a port: hands that BullMQ wakes, and the reconciler, until it is closed. */
 import { untilRedisReady } from '../src/deps.ts';
+import { inTime, Late } from '../src/in-time.ts';
 import type { Lane } from '../src/store/lanes.ts';
 import { openRedis, StoreUnavailable } from '../src/store/redis.ts';
 import { listen, type Listening } from './bullmq.ts';
@@ -40,8 +41,9 @@ export function work(deps: WorkerDeps, tickMs?: number): AtWork {
     async close() {
       closing = true;
       reconciler?.stop();
+      // Not for ever: BullMQ waits for a Redis that is away. A task that is cut off is taken over by its lease.
       const stopped = Promise.all([bell?.stop(), hands.stop()]);
-      await within(config.shutdownGraceMs / 2, stopped);
+      await inTime(stopped, config.shutdownGraceMs / 2).catch(ignore(Late));
       blocking.disconnect();
     },
   };
@@ -49,26 +51,14 @@ export function work(deps: WorkerDeps, tickMs?: number): AtWork {
 
 /** Before a worker takes its first task. */
 async function noteStart({ pulse, config }: WorkerDeps): Promise<void> {
-  try {
+  const note = async () => {
     await pulse.noteStart();
     await pulse.noteReceiver(config.webhookUrl !== undefined);
-  } catch (error) {
-    // Away again already: whoever starts next notes it.
-    if (!(error instanceof StoreUnavailable)) throw error;
-  }
+  };
+  // Away again already: whoever starts next notes it.
+  await note().catch(ignore(StoreUnavailable));
 }
 
-/**
- * Lets running tasks finish, but not for ever: BullMQ waits for a Redis that is away. A task that is
- * cut off here is taken over by its lease.
- */
-async function within(patienceMs: number, finished: Promise<unknown>): Promise<void> {
-  // Whoever loses the race may still fail later, with nobody left to care.
-  finished.catch(() => undefined);
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, patienceMs);
-  });
-  await Promise.race([finished, late]);
-  clearTimeout(timer);
-}
+const ignore = (expected: typeof Late | typeof StoreUnavailable) => (error: unknown) => {
+  if (!(error instanceof expected)) throw error;
+};

@@ -1,35 +1,17 @@
 /** Whether this process may be given work. Redis decides, and a shutdown ends it. */
-import type { Clock } from '../clock.ts';
-import type { Pulse } from '../store/pulse.ts';
-import type { RedisClient } from '../store/redis.ts';
+import type { Deps } from '../deps.ts';
 
-export type Readiness = {
-  /** What is missing, with Redis' own word where it said one; `undefined` when nothing is. */
-  check: () => string | undefined;
-  /** What to look at although the process is ready. */
-  notes: () => { clockSkewMs?: number };
-  started: () => void;
-  /** Something that this process needs is wrong, and it can not mend it. */
-  blocked: (reason: string) => void;
-  drain: () => void;
-};
+export type Readiness = ReturnType<typeof createReadiness>;
 
 /** A wall clock that is further off than this is told. */
 const MAX_SKEW_MS = 5000;
 
-export function createReadiness({
-  redis,
-  pulse,
-  clock,
-}: {
-  redis: RedisClient;
-  pulse: Pulse;
-  clock: Clock;
-}): Readiness {
+export function createReadiness({ redis, pulse, clock }: Pick<Deps, 'redis' | 'pulse' | 'clock'>) {
   let state: 'starting' | 'up' | 'draining' = 'starting';
   let reason: string | undefined;
   return {
-    check: () => {
+    /** What is missing, with Redis' own word where it said one; `undefined` when nothing is. */
+    check: (): string | undefined => {
       if (state === 'draining') return state;
       const trouble = pulse.trouble();
       if (trouble !== undefined) return `redis: ${trouble}`;
@@ -37,14 +19,16 @@ export function createReadiness({
       if (state === 'starting') return state;
       return redis.status === 'ready' ? undefined : 'redis';
     },
-    notes: () => {
+    /** What to look at although the process is ready. */
+    notes: (): { clockSkewMs?: number } => {
       const clockSkewMs = Math.round(clock.skewMs());
       return Math.abs(clockSkewMs) > MAX_SKEW_MS ? { clockSkewMs } : {};
     },
     started: () => {
       if (state === 'starting') state = 'up';
     },
-    blocked: (why) => {
+    /** Something that this process needs is wrong, and it can not mend it. */
+    blocked: (why: string) => {
       reason = why;
     },
     drain: () => {

@@ -15,31 +15,7 @@ declare module 'ioredis' {
   }
 }
 
-export type Pulse = {
-  /** The name under which this process's writes are remembered. */
-  process: string;
-  /** A write of this time was acknowledged. */
-  wrote(at: number): void;
-  /** What Redis says is wrong, in its own word: `WRONGPASS`, `OOM`, `NOPERM`. */
-  trouble(): string | undefined;
-  /** Redis refused something that this process cannot do without. */
-  refused(error: unknown): void;
-  /**
-   * Whether what cannot be taken back may be done: not before this connection was felt, nor in the first
-   * moments of a Redis that has just started, when others may still find out what it lost.
-   */
-  isSteady(): boolean;
-  /** What is known of lost writes. @throws {StoreUnavailable} */
-  readRestored(): Promise<Restored>;
-  /** A worker starts: notes since when nobody wrote, if Redis was restarted meanwhile. @throws {StoreUnavailable} */
-  noteStart(): Promise<void>;
-  /** Whether the workers have a webhook to tell: then events are due, whatever this process is set to. */
-  hasReceiver(): boolean;
-  /** The workers say whether they have one. @throws {StoreUnavailable} */
-  noteReceiver(has: boolean): Promise<void>;
-  /** Notes that nothing from before this moment is to be trusted. @throws {StoreUnavailable} */
-  noteLost(at: number): Promise<void>;
-};
+export type Pulse = ReturnType<typeof feelPulse>;
 
 const EVERY_MS = 2000;
 /** By then every process that was connected to a Redis before its restart has felt it again. */
@@ -49,7 +25,7 @@ export function feelPulse(
   redis: RedisClient,
   clock: Clock,
   { prefix, process, log }: { prefix: string; process: string; log: Logger },
-): Pulse {
+) {
   redis.defineCommand('pulse', { lua: lua('pulse') });
   const lostKey = `${prefix}:lost`;
   const gapsKey = `${prefix}:gaps`;
@@ -98,16 +74,25 @@ export function feelPulse(
   redis.on('end', () => clearInterval(timer));
 
   return {
+    /** The name under which this process's writes are remembered. */
     process,
-    wrote: (at) => {
+    /** A write of this time was acknowledged. */
+    wrote: (at: number): void => {
       remembered = Math.max(remembered, at);
     },
+    /** What Redis says is wrong, in its own word: `WRONGPASS`, `OOM`, `NOPERM`. */
     trouble: () => trouble,
-    refused: (error) => {
+    /** Redis refused something that this process cannot do without. */
+    refused: (error: unknown): void => {
       trouble = wordOf(error) ?? trouble;
     },
-    isSteady: () => clock.monotonic() >= steadyAt,
-    async readRestored() {
+    /**
+     * Whether what cannot be taken back may be done: not before this connection was felt, nor in the first
+     * moments of a Redis that has just started, when others may still find out what it lost.
+     */
+    isSteady: (): boolean => clock.monotonic() >= steadyAt,
+    /** What is known of lost writes. @throws {StoreUnavailable} */
+    async readRestored(): Promise<Restored> {
       const [lostAt, gaps] = await answered(
         Promise.all([redis.get(lostKey), redis.lrange(gapsKey, 0, -1)]),
       );
@@ -119,14 +104,17 @@ export function feelPulse(
         }),
       };
     },
-    noteStart: async () => answered(ask(await uptimeMs())),
+    /** A worker starts: notes since when nobody wrote, if Redis was restarted meanwhile. @throws {StoreUnavailable} */
+    noteStart: async (): Promise<void> => answered(ask(await uptimeMs())),
+    /** Whether the workers have a webhook to tell: then events are due, whatever this process is set to. */
     hasReceiver: () => receiver,
-    async noteReceiver(has) {
-      if (has) await answered(redis.set(receiverKey, '1'));
-      else await answered(redis.del(receiverKey));
+    /** The workers say whether they have one. @throws {StoreUnavailable} */
+    async noteReceiver(has: boolean): Promise<void> {
+      await answered<unknown>(has ? redis.set(receiverKey, '1') : redis.del(receiverKey));
       receiver = has;
     },
-    async noteLost(at) {
+    /** Notes that nothing from before this moment is to be trusted. @throws {StoreUnavailable} */
+    async noteLost(at: number): Promise<void> {
       await answered(redis.set(lostKey, String(at)));
     },
   };

@@ -5,6 +5,7 @@
  */
 import { Queue } from 'bullmq';
 import type { Logger } from 'pino';
+import { inTime } from '../in-time.ts';
 import { LANES, laneOf, type Lane } from './lanes.ts';
 import type { RedisClient } from './redis.ts';
 
@@ -59,7 +60,7 @@ export function openWakeUps(
     underWay.set(name, busy ? wakeUp : undefined);
     if (busy) return;
     const added = open(name).add('ring', wakeUp, { removeOnComplete: true, removeOnFail: true });
-    void withTimeout(added, ADD_TIMEOUT_MS)
+    void inTime(added, ADD_TIMEOUT_MS)
       .catch((error: Error) =>
         log.info({ event: 'queue.wake_lost', queue: name, err: error.message }),
       )
@@ -79,12 +80,4 @@ export function openWakeUps(
       await Promise.all([...queues.values()].map((queue) => queue.close()));
     },
   };
-}
-
-async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${ms} ms`)), ms);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

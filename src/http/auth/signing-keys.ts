@@ -8,6 +8,7 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import type { TokenOrHeader } from '@fastify/jwt';
 import buildGetJwks from 'get-jwks';
+import { inTime } from '../../in-time.ts';
 import { Problem } from '../problems.ts';
 
 /** How long a key is used before the tenant is asked whether it still stands. */
@@ -59,7 +60,10 @@ function lookupOf(issuer: string, now: () => number): (kid: string) => Promise<s
     jwks.cache.delete(cacheKey);
     jwks.staleCache.delete(cacheKey);
     try {
-      const jwk = await inTime(jwks.getJwk({ domain: issuer, alg: 'RS256', kid }));
+      const jwk = await inTime(
+        jwks.getJwk({ domain: issuer, alg: 'RS256', kid }),
+        LOOKUP_TIMEOUT_MS,
+      );
       const pem = pemOf(jwk);
       known.set(kid, { pem, provenAt: now(), askAgainAt: now() + KEY_TTL_MS });
       return pem;
@@ -143,11 +147,3 @@ const nobodyCanSay = (cause?: unknown): Problem =>
 /** A string: @fastify/jwt keeps one verifier, with its token cache, per key string. */
 const pemOf = (jwk: JsonWebKey): string =>
   createPublicKey({ key: jwk, format: 'jwk' }).export({ type: 'spki', format: 'pem' }).toString();
-
-async function inTime<T>(lookup: T | Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('jwks timeout')), LOOKUP_TIMEOUT_MS);
-  });
-  return Promise.race([lookup, late]).finally(() => clearTimeout(timer));
-}

@@ -1,4 +1,5 @@
 import type { ReadableStreamDefaultReader } from 'node:stream/web';
+import { inTime } from '../../../src/in-time.ts';
 
 /** Far above anything that Auth0 has to tell us. */
 const MAX_ANSWER_BYTES = 1_000_000;
@@ -15,11 +16,6 @@ export async function fetchWhole(
 ): Promise<Response> {
   const cut = new AbortController();
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let isWhole = false;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
-  });
   const whole = async () => {
     const { status, headers, body } = await fetch(input, {
       ...init,
@@ -30,16 +26,11 @@ export async function fetchWhole(
     return new Response(reader && (await readAll(reader)), { status, headers });
   };
   try {
-    const answer = await Promise.race([whole(), late]);
-    isWhole = true;
-    return answer;
-  } finally {
-    clearTimeout(timer);
-    // An abort makes an error with a stack: not for a call that went well.
-    if (!isWhole) {
-      cut.abort();
-      reader?.cancel().catch(() => undefined);
-    }
+    return await inTime(whole(), timeoutMs);
+  } catch (error) {
+    cut.abort();
+    reader?.cancel().catch(() => undefined);
+    throw error;
   }
 }
 

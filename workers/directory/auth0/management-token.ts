@@ -13,12 +13,6 @@ import { fetchWhole } from './fetch-whole.ts';
 import { reached } from '../../../src/signals.ts';
 
 export type ManagementToken = { value: string; expiresAt: number; renewAt: number };
-export type ManagementTokens = {
-  /** @throws {TenantFault} away, configuration */
-  get(): Promise<ManagementToken>;
-  /** The tenant refused this one. Only it is dropped, not a newer one. */
-  drop(token: ManagementToken): Promise<void>;
-};
 
 const LOCK_MS = 15_000;
 const FETCH_TIMEOUT_MS = 8000;
@@ -43,7 +37,7 @@ const MAX_REST_MS = 86_400_000;
 /** Wrong credentials are not mended in a second. */
 const CONFIGURATION_REST_MS = 5000;
 
-export function createManagementTokens(deps: Deps<WorkerConfig>): ManagementTokens {
+export function createManagementTokens(deps: Deps<WorkerConfig>) {
   const { redis, prefix, sealer, now } = deps;
   const key = `${prefix}:management-token`;
   const lock = `${key}:lock`;
@@ -119,14 +113,16 @@ export function createManagementTokens(deps: Deps<WorkerConfig>): ManagementToke
   };
 
   return {
-    async get() {
+    /** @throws {TenantFault} away, configuration */
+    async get(): Promise<ManagementToken> {
       if (held && now() < held.token.renewAt) return held.token;
       underWay ??= obtain().finally(() => {
         underWay = undefined;
       });
       return underWay;
     },
-    async drop(token) {
+    /** The tenant refused this one. Only it is dropped, not a newer one. */
+    async drop(token: ManagementToken): Promise<void> {
       if (held?.token.value !== token.value) return;
       const { generation } = held;
       held = undefined;

@@ -16,21 +16,13 @@ declare module 'ioredis' {
   }
 }
 
-export type TenantBudget = {
-  /**
-   * Waits for a turn of at most `maxWaitMs`.
-   * @throws {TenantFault} `busy` when the turn is further away
-   */
-  take(maxWaitMs: number): Promise<void>;
-  /** Reads `x-ratelimit-*` off an answer; on 429 closes the budget until the reset. */
-  learn(status: number, headers: Headers): Promise<void>;
-};
-
 /** Just under the limit: two clocks never agree, and a 429 costs more than it gains. */
 const PRUDENCE = 0.97;
 const MAX_PAUSE_MS = 60_000;
 
-export function createTenantBudget(deps: Deps<WorkerConfig>): TenantBudget {
+export type TenantBudget = ReturnType<typeof createTenantBudget>;
+
+export function createTenantBudget(deps: Deps<WorkerConfig>) {
   const { redis, prefix, config } = deps;
   redis.defineCommand('budget', { lua: lua('budget') });
   const key = `${prefix}:budget`;
@@ -42,7 +34,8 @@ export function createTenantBudget(deps: Deps<WorkerConfig>): TenantBudget {
   const ask = (...args: string[]) => answered(redis.budget(1, key, ...args));
 
   return {
-    async take(maxWaitMs) {
+    /** Waits for a turn, at most `maxWaitMs`. @throws {TenantFault} `busy` when the turn is further away */
+    async take(maxWaitMs: number): Promise<void> {
       for (let patienceMs = maxWaitMs, open = 0; open === 0;) {
         const [taken, waitMs] = await ask('take', ...rate, String(patienceMs));
         if (taken === 0) throw new TenantFault('busy', { retryAfterMs: waitMs });
@@ -53,7 +46,8 @@ export function createTenantBudget(deps: Deps<WorkerConfig>): TenantBudget {
         [open] = await ask('look', ...rate);
       }
     },
-    async learn(status, headers) {
+    /** Reads `x-ratelimit-*` off an answer; on 429 closes the budget until the reset. */
+    async learn(status: number, headers: Headers): Promise<void> {
       const remaining = headers.get('x-ratelimit-remaining');
       if (status === 429) await ask('close', ...rate, String(pauseMs(headers, deps.now())));
       else if (remaining !== null && /^\d{1,6}$/.test(remaining))

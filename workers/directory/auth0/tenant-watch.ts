@@ -4,22 +4,17 @@
  */
 import type { Deps } from '../../../src/deps.ts';
 
-export type TenantWatch = {
-  /** The tenant understood a call and decided on it. */
-  served(): void;
-  failed(why: string): void;
-};
-
 const LONG_MS = 10 * 60_000;
 
-export function createTenantWatch({ log, now }: Pick<Deps, 'log' | 'now'>): TenantWatch {
+export function createTenantWatch({ log, now }: Pick<Deps, 'log' | 'now'>) {
   let unservedSince: number | undefined;
   let alarmedAt = -Infinity;
   return {
-    served() {
+    /** The tenant understood a call and decided on it. */
+    served(): void {
       unservedSince = undefined;
     },
-    failed(why) {
+    failed(why: string): void {
       const at = now();
       unservedSince ??= at;
       if (at - Math.max(unservedSince, alarmedAt) < LONG_MS) return;
