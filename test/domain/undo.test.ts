@@ -78,6 +78,18 @@ describe('what the account says about an undo', () => {
     expect(said).toBe(expected);
   });
 
+  test('an address comes back as verified as it was, and never more', () => {
+    const { account } = first;
+    for (const emailVerified of [true, false])
+      expect(
+        decideUndo(
+          { ...first, account: { ...account!, emailVerified, trusted: true } },
+          [bToC.change],
+          ada('b@x.test'),
+        ),
+      ).toEqual({ kind: 'patch', email: 'a@x.test', emailVerified });
+  });
+
   test('the address of a change that is not among the later ones is not ours to take away', () => {
     expect(decideUndo(first, [], ada('c@x.test'))).toEqual({
       kind: 'refuse',
@@ -266,6 +278,16 @@ test('settling cancels a change that is still open, and tells nobody twice', () 
 test('a change that is not among the committed ones of the index ends without taking others along', () => {
   const step = stepOf(settleUndo(first, [], { committed: ['x', 'y'] }, AFTER_UNDO, SOON));
   expect(step.user!.committed).toEqual(['x', 'y']);
+});
+
+test.each([
+  ['as long as before the change', 0, undefined],
+  ['since the commit', 1, 'pending'],
+])('a password that was set %s', (_, since, state) => {
+  const passwordSetAt = first.account!.passwordResetAt + since;
+  const step = stepOf(settleUndo(first, [], user, { ...AFTER_UNDO, passwordSetAt }, SOON));
+  expect(step.changes[0]!.password?.state).toBe(state);
+  expect(step.tasks.some(({ name }) => name === 'password')).toBe(state !== undefined);
 });
 
 test('a refused undo leaves the change committed, says why and can not be asked for again', () => {

@@ -447,6 +447,26 @@ describe('what becomes of a claimed task', () => {
     expect(await claim(opened, NOW + 1500)).toMatchObject({ attempts: 1 });
   });
 
+  test('later, and then its holder wakes up: it has no say any more', async () => {
+    const opened = openStore();
+    const change = await put(opened);
+    const held = (await claim(opened))!;
+    await opened.store.release({ ...held, fate: 'later', ms: 500 });
+    const late = opened.store.decide(change.id, marked, { claim: { ...held, fate: 'done' } });
+    await expect(late).rejects.toThrow(StaleClaim);
+    expect(await claim(opened, NOW + 1500)).toMatchObject({ attempts: 2 });
+  });
+
+  test('later: whoever comes back ends the count of those who did not', async () => {
+    const opened = openStore();
+    await put(opened);
+    await claim(opened);
+    const second = (await claim(opened, NOW + LEASE_MS + 1000))!;
+    expect(second.deaths).toBe(1);
+    await opened.store.release({ ...second, fate: 'later', ms: 0 });
+    expect(await claim(opened, NOW + LEASE_MS + 2000)).toMatchObject({ deaths: 0, attempts: 3 });
+  });
+
   test('later and uncounted: the attempt did not happen', async () => {
     const opened = openStore();
     await put(opened);
