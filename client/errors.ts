@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'already-committed'
   | 'changes-locked'
   | 'nothing-to-keep'
+  | 'body-already-read'
   | 'payload-too-large'
   | 'request-timeout'
   | 'unsupported-media-type'

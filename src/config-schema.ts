@@ -67,6 +67,7 @@ export const api = z.object({
   AMR_CLAIM: z.string().min(1).default('https://readdress/amr'),
   PASSWORDLESS: z.enum(['refuse', 'allow'], 'write refuse or allow').default('refuse'),
   DOCS: z.enum(['on', 'off'], 'write on or off').optional(),
+  TASKS: z.enum(['workers', 'inline'], 'write workers or inline').default('workers'),
   NODE_ENV: z.string().optional(),
   DPOP: z.enum(['off', 'allowed', 'required'], 'write off, allowed or required').default('off'),
   CONFIRM_BY: z.enum(['link', 'session'], 'write link or session').default('link'),

@@ -128,6 +128,10 @@ const API: Of<typeof api> = {
     example: 'off',
     otherwise: 'on at a loopback PUBLIC_URL; off there too with NODE_ENV=production',
   },
+  TASKS: {
+    about: 'inline: a function does what a request made due (docs/where-it-runs.md)',
+    example: 'inline',
+  },
   NODE_ENV: {
     about: 'production turns /docs off, also on loopback',
     example: 'production',

@@ -20,10 +20,16 @@ export type Hands = {
   stop(): Promise<void>;
 };
 
-/** @param isOpen whether more may be claimed now. @param ended is told how each task ended. */
+type Watch = {
+  /** Whether more may be claimed now. */
+  isOpen: () => boolean;
+  /** Is told how each task ended. */
+  ended: (ending: Ending) => void;
+};
+
 export function openHands(
   given: WorkerDeps,
-  { isOpen = () => true, ended }: { isOpen?: () => boolean; ended?: (ending: Ending) => void } = {},
+  { isOpen = () => true, ended }: Partial<Watch> = {},
 ): Hands {
   const lanes = new Map<Lane, LaneAtWork>();
   const deps: WorkerDeps = {

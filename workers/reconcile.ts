@@ -17,20 +17,13 @@ const PAGE = 1000;
 const OVERLAP_MS = 2000;
 
 export type Reconciler = { stop(): void; sweep(): Promise<void> };
+type Wake = (lanes: readonly Lane[]) => void;
 
-export function startReconciler(
-  deps: WorkerDeps,
-  wake: (lanes: readonly Lane[]) => void,
-  everyMs: number = TICK_MS,
-): Reconciler {
-  const { changes, log, redis } = deps;
+/** A look at what is due, which begins where the last one ended. */
+export function createSweep({ changes }: WorkerDeps, wake: Wake): () => Promise<void> {
   let since = -Infinity;
   let patrolled = 0;
-  let ticks = 0;
-  let stopped = false;
-  let timer: NodeJS.Timeout | undefined;
-
-  const sweep = async () => {
+  return async () => {
     // What has become due since the last look, however much waits before it.
     const from = since;
     for (let offset = 0; ; offset += PAGE) {
@@ -44,6 +37,19 @@ export function startReconciler(
     const { seen } = await changes.file(-Infinity, patrolled, PAGE);
     patrolled = seen < PAGE ? 0 : patrolled + PAGE;
   };
+}
+
+export function startReconciler(
+  deps: WorkerDeps,
+  wake: Wake,
+  everyMs: number = TICK_MS,
+): Reconciler {
+  const { log, redis } = deps;
+  const sweep = createSweep(deps, wake);
+  let ticks = 0;
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+
   const tick = async () => {
     try {
       if (redis.status === 'ready') {

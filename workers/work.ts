@@ -50,7 +50,7 @@ export function work(deps: WorkerDeps, tickMs?: number): AtWork {
 }
 
 /** Before a worker takes its first task. */
-async function noteStart({ pulse, config }: WorkerDeps): Promise<void> {
+export async function noteStart({ pulse, config }: WorkerDeps): Promise<void> {
   const note = async () => {
     await pulse.noteStart();
     await pulse.noteReceiver(config.webhookUrl !== undefined);

@@ -18,12 +18,22 @@ export type App = FastifyInstance<
 export type ApiDeps = Deps<ApiConfig> & {
   limits: { user: Limiter; ip: Limiter; link: Limiter; page: Limiter };
   postage: PostOffice;
+  inline: Inline | undefined;
 };
 
-export function withLimits(deps: Deps<ApiConfig>): ApiDeps {
+/** Where there are no workers to ring for: a function does its tasks before it answers, since it may be frozen then. */
+export type Inline = {
+  /** This request made something due: it is begun at once. */
+  ring(requestId: string | undefined): void;
+  /** Resolves when what this request made due was tried. */
+  settled(requestId: string): Promise<void>;
+};
+
+export function withLimits(deps: Deps<ApiConfig>, inline?: Inline): ApiDeps {
   const { limits } = deps.config;
   return {
     ...deps,
+    inline,
     limits: {
       user: createSharedLimiter(deps.redis, `${deps.prefix}:limit-user`, limits.user),
       ip: createLocalLimiter(limits.ip),

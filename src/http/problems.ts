@@ -113,6 +113,11 @@ export const PROBLEMS = {
     title: 'Changes are locked after an undo',
     detail: 'A change of this account was undone; a new one is possible after Retry-After.',
   },
+  'body-already-read': {
+    status: 400,
+    title: 'The body was read before it came here',
+    detail: 'A body parser of the host took it: mount Readdress before that parser, or without it.',
+  },
   'payload-too-large': {
     status: 413,
     title: 'The body is too large',

@@ -36,6 +36,9 @@ const REQUEST_TIMEOUT_MS = 10_000;
 /** How often Node looks for requests past that time; its own half a minute would be the real limit. */
 const TIMEOUT_CHECK_MS = 1000;
 
+/** One for each request, and for what is answered without one. */
+export const createRequestId = (): string => randomUUID();
+
 /** Builds the API, ready to listen or to `inject`. Its connections stay the caller's. */
 export async function buildApp(
   deps: ApiDeps,
@@ -49,7 +52,7 @@ export async function buildApp(
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     // One id in logs, problems and jobs; a caller's own id is not taken over.
-    genReqId: () => randomUUID(),
+    genReqId: createRequestId,
     requestIdHeader: false,
     trustProxy: deps.config.trustProxy.length > 0 ? [...deps.config.trustProxy] : false,
     bodyLimit: BODY_LIMIT_BYTES,
@@ -81,10 +84,12 @@ export async function buildApp(
   app.addHook('onSend', async (_req, reply) => {
     if (readiness.check() === 'draining') reply.header('connection', 'close');
   });
+  const { inline } = deps;
+  if (inline) app.addHook('onSend', async ({ id }) => inline.settled(id));
   registerRequestLog(app, deps.signals);
   registerProblemDetails(app, deps);
   registerSecurityHeaders(app, deps.config);
-  registerStrictHttp(app);
+  registerStrictHttp(app, deps.log);
   registerJsonBody(app);
   registerAuthentication(app, deps);
   await registerOpenapi(app, deps.config);

@@ -19,6 +19,8 @@ export function createReadiness({ redis, pulse, clock }: Pick<Deps, 'redis' | 'p
       if (state === 'starting') return state;
       return redis.status === 'ready' ? undefined : 'redis';
     },
+    /** Whether nothing may be answered at all: the end has begun, or what Redis holds is not for this process. */
+    isShut: (): boolean => state === 'draining' || reason !== undefined,
     /** What to look at although the process is ready. */
     notes: (): { clockSkewMs?: number } => {
       const clockSkewMs = Math.round(clock.skewMs());

@@ -113,6 +113,12 @@ export function createOutbox(redis: RedisClient, keys: Keys, clock: Clock) {
       return { now: Number(now), seen, lanes: LANES.filter((_, i) => busy[i] === 1) };
     },
 
+    /** When the next task is due, or the lease on it ends (epoch ms). */
+    async nextDueAt(): Promise<number | undefined> {
+      const [, at] = await answered(redis.zrange(keys.due, '0', '0', 'WITHSCORES'));
+      return at === undefined ? undefined : Number(at);
+    },
+
     /** How many due tasks nobody has taken, for how long the oldest has waited, and how many are parked. */
     async backlog(now: number): Promise<{ overdue: number; oldestMs: number; parked: number }> {
       const [overdue, oldest, parked] = await answered(

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem, retryAfter } from '../problems.ts';
 import type { Limiter, Share } from '../../store/limits.ts';
 import { networkOf } from './network.ts';
+import { isUnplaced } from '../homes/unplaced.ts';
 
 /** What one client has: an address of IPv4, a /64 of IPv6. */
 const CLIENT = { v4: 32, v6: 64 } as const;
@@ -11,6 +12,7 @@ const CLIENT = { v4: 32, v6: 64 } as const;
 export const limitPerIp =
   (limiter: Limiter, policy: string) =>
   async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    if (isUnplaced(request)) return;
     enforce(await limiter.take(networkOf(request.ip, CLIENT) ?? 'unknown'), policy, reply);
   };
 

@@ -1,11 +1,13 @@
 /** What HTTP demands and Node lets pass, or answers by itself without a word. */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Logger } from 'pino';
 import type { App } from '../api-deps.ts';
 import { Problem } from '../problems.ts';
 
 /** Ample for browsers behind several proxies; beyond it Node would drop the rest in silence. */
 const MAX_HEADERS = 100;
 
-export function registerStrictHttp(app: App): void {
+export function registerStrictHttp(app: App, log: Logger): void {
   app.server.maxHeadersCount = MAX_HEADERS + 1;
   // Any other expectation than 100-continue may be ignored (RFC 9110 §10.1.1); Node answers 417.
   app.server.on('checkExpectation', (request, response) => app.routing(request, response));
@@ -16,4 +18,18 @@ export function registerStrictHttp(app: App): void {
     if (hosts > 1 || (hosts === 0 && raw.httpVersion === '1.1'))
       throw new Problem('invalid-request', { detail: 'Send one Host header.' });
   });
+  app.addHook('preParsing', async ({ raw }) => {
+    const { 'content-encoding': encoding = 'identity' } = raw.headers;
+    if (encoding !== 'identity')
+      throw new Problem('invalid-request', {
+        detail: 'Send the body as it is, without Content-Encoding.',
+      });
+    if (!raw.readableDidRead || !hasBody(raw.headers)) return;
+    // The host's parsers take less care, and what is left of the body is nothing.
+    log.error({ event: 'host.body_read' });
+    throw new Problem('body-already-read');
+  });
 }
+
+const hasBody = (headers: IncomingHttpHeaders): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
