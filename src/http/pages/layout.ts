@@ -25,14 +25,12 @@ const pages = {
   problems: liquid.parse(template('problems')),
 };
 
-type Scope = {
-  locale: Locale;
-  brand: Brand;
-  /** The path of PUBLIC_URL. */
-  basePath: string;
+/** Whose page it is, and its reader's language. `basePath`: the path of PUBLIC_URL. */
+export type Frame = { locale: Locale; brand: Brand; basePath?: string };
+type Page = Frame & {
   title: string;
   tone?: Tone;
-  refreshSeconds?: number;
+  refreshSeconds?: number | undefined;
   script?: Asset;
   wide?: boolean;
 };
@@ -40,10 +38,10 @@ type Scope = {
 /** What the layout needs, whichever page it holds. */
 export function render(
   name: keyof typeof pages,
-  scope: Scope,
+  page: Page,
   parts: Record<string, unknown>,
 ): string {
-  const { locale, brand, basePath, title } = scope;
+  const { locale, brand, basePath = '', title, tone = '', wide = false } = page;
   const html: unknown = liquid.renderSync(pages[name], {
     ...parts,
     locale,
@@ -55,10 +53,10 @@ export function render(
     help: message(locale, 'page.help', { brand: brand.name }),
     basePath,
     sheets: sheetsOf(brand, basePath),
-    script: scope.script ?? null,
-    refreshSeconds: scope.refreshSeconds ?? null,
-    tone: scope.tone ?? '',
-    wide: scope.wide ?? false,
+    script: page.script ?? null,
+    refreshSeconds: page.refreshSeconds ?? null,
+    tone,
+    wide,
   });
   return String(html);
 }

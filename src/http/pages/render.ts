@@ -6,32 +6,36 @@ import type { Purpose } from '../../domain/email-change.ts';
 import { message, type Locale } from '../../locales/messages.ts';
 import type { Brand } from '../../mail/brand.ts';
 import { scriptOf } from './assets.ts';
-import { render } from './layout.ts';
+import { render, type Frame } from './layout.ts';
 import { isPassing, type Outcome } from './outcome.ts';
 import { isWrongLink, scriptWords, wordsFor, type LinkProblem, type Say } from './words.ts';
+
+const sayIn =
+  ({ locale, brand }: Frame): Say =>
+  (key) =>
+    message(locale, key, { brand: brand.name });
 
 /**
  * The page of a link: one button, and no effect before it is pressed. `token` is given when the
  * link carried it in the query (LINK_STYLE=query), or when a failed post is shown again.
  */
-export function renderLinkPage(input: {
-  purpose: Purpose;
-  locale: Locale;
-  brand: Brand;
-  basePath?: string;
-  token?: string;
-  problem?: LinkProblem;
-  /** The page of the app that confirms in place of this one (CONFIRM_BY=session). */
-  inApp?: string | undefined;
-}): string {
-  const { purpose, locale, brand, basePath = '', token = '', problem, inApp } = input;
-  const say: Say = (key) => message(locale, key, { brand: brand.name });
+export function renderLinkPage(
+  input: Frame & {
+    purpose: Purpose;
+    token?: string;
+    problem?: LinkProblem;
+    /** The page of the app that confirms in place of this one (CONFIRM_BY=session). */
+    inApp?: string | undefined;
+  },
+): string {
+  const { purpose, token = '', problem, inApp, ...frame } = input;
+  const say = sayIn(frame);
   const templates = scriptWords(purpose, say);
   const words = problem ?? 'ready';
   const { title, texts, tone } = templates.find(({ id }) => id === words)!;
   return render(
     'link',
-    { locale, brand, basePath, title, tone, script: scriptOf(basePath) },
+    { ...frame, title, tone, script: scriptOf(frame.basePath) },
     {
       purpose,
       token,
@@ -70,29 +74,28 @@ const NAMES_ADDRESS: readonly Outcome['kind'][] = [
 const REFRESH_SECONDS = 3;
 
 /** What is recorded, in words, and a link back. The page asks again by itself while work goes on. */
-export function renderResultPage(input: {
-  purpose: Purpose;
-  locale: Locale;
-  brand: Brand;
-  basePath?: string;
-  outcome: Outcome;
-  /** The new address, masked where the reader may not see it. */
-  email?: string;
-  /** Already checked against RETURN_URLS. */
-  returnTo?: string;
-}): string {
-  const { purpose, locale, brand, basePath = '', outcome, email, returnTo } = input;
-  const say: Say = (key) => message(locale, key, { brand: brand.name });
+export function renderResultPage(
+  input: Frame & {
+    purpose: Purpose;
+    outcome: Outcome;
+    /** The new address, masked where the reader may not see it. */
+    email?: string;
+    /** Already checked against RETURN_URLS. */
+    returnTo?: string | undefined;
+  },
+): string {
+  const { purpose, outcome, email, returnTo, ...frame } = input;
+  const say = sayIn(frame);
   const { title, texts, tone } = wordsFor(outcome, purpose, say);
   const passing = isPassing(outcome);
   return render(
     'notice',
-    { locale, brand, basePath, title, tone, ...(passing && { refreshSeconds: REFRESH_SECONDS }) },
+    { ...frame, title, tone, refreshSeconds: passing ? REFRESH_SECONDS : undefined },
     {
       texts: passing ? [...texts, say('page.outcome.refresh')] : texts,
       email: NAMES_ADDRESS.includes(outcome.kind) ? (email ?? null) : null,
       emailLabel: say('fact.new'),
-      links: returnTo === undefined ? [] : wayBack(locale, returnTo),
+      links: returnTo === undefined ? [] : wayBack(frame.locale, returnTo),
     },
   );
 }
@@ -112,38 +115,26 @@ export type PageError =
   | 'unavailable'
   | 'unexpected';
 
-export function renderErrorPage(input: {
-  error: PageError;
-  locale: Locale;
-  brand: Brand;
-  basePath?: string;
-}): string {
-  const { error, locale, brand, basePath = '' } = input;
-  const say: Say = (key) => message(locale, key, { brand: brand.name });
+export function renderErrorPage({ error, ...frame }: Frame & { error: PageError }): string {
+  const say = sayIn(frame);
   return render(
     'notice',
-    { locale, brand, basePath, title: say(`page.error.${error}.title`), tone: 'stop' },
+    { ...frame, title: say(`page.error.${error}.title`), tone: 'stop' },
     { ...NOTHING_ELSE, texts: [say(`page.error.${error}.text`)] },
   );
 }
 const NOTHING_ELSE = { email: null, emailLabel: null, links: [] };
 
 /** `/`: says what this host is to whoever typed its name. */
-export function renderHomePage(input: {
-  locale: Locale;
-  brand: Brand;
-  basePath?: string;
-  docs: boolean;
-}): string {
-  const { locale, brand, basePath = '', docs } = input;
-  const say: Say = (key) => message(locale, key, { brand: brand.name });
+export function renderHomePage({ docs, ...frame }: Frame & { docs: boolean }): string {
+  const say = sayIn(frame);
   return render(
     'notice',
-    { locale, brand, basePath, title: say('page.home.title') },
+    { ...frame, title: say('page.home.title') },
     {
       ...NOTHING_ELSE,
       texts: [say('page.home.text'), say('page.home.safety')],
-      links: docs ? [{ href: `${basePath}/docs`, label: say('page.home.docs') }] : [],
+      links: docs ? [{ href: `${frame.basePath ?? ''}/docs`, label: say('page.home.docs') }] : [],
     },
   );
 }

@@ -116,7 +116,6 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
       if (!found) throw new Problem('not-found');
       // A commit mostly takes less than a blink: then nobody has to read "processing" first.
       const change = await untilSettled(found.value, BLINK_MS);
-      const { returnTo } = change;
       const page = renderResultPage({
         purpose,
         locale: localeOf(req),
@@ -124,7 +123,7 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
         basePath,
         outcome: outcomeOf(purpose, change, now()) ?? PROCESSING,
         email: maskEmail(change.email),
-        ...(returnTo === undefined ? {} : { returnTo }),
+        returnTo: change.returnTo,
       });
       return html(reply, 200, page);
     },
