@@ -13,6 +13,7 @@ import {
   type Flags,
   type Shell,
 } from './command.ts';
+import { doctor } from './doctor.ts';
 import { forget } from './forget.ts';
 import { init } from './init.ts';
 import { keep } from './keep.ts';
@@ -31,7 +32,7 @@ export type { Shell } from './command.ts';
 /** In the order of the usage. */
 const CHAPTERS: Record<string, Record<string, Command>> = {
   'To run it': { start, api, workers },
-  'To set it up': { init, token, webhook },
+  'To set it up': { init, doctor, token, webhook },
   'To look after changes': { status, cancel, resend, keep, forget },
   'To look after tasks and keys': { parked, replay, audit, restored, keys, reseal },
 };

@@ -61,8 +61,7 @@ export const token: Command = {
     const config = readApiConfig(shell.env);
     const text = pasted === '-' ? await (shell.read?.() ?? wrongUsage('nothing to read')) : pasted;
     const now = (shell.ambient?.now ?? Date.now)();
-    const problems = await problemsOf(text.trim().replace(/^(?:bearer|dpop) +/i, ''), config, now);
-    const found = problems.map((why) => ({ why, setting: SETTING[why], advice: ADVICE[why] }));
+    const found = await problemsOf(text, config, now);
     const lines = found.map(({ why, advice }) => `${why}: ${advice}`);
     item(
       { ok: found.length === 0, problems: found },
@@ -72,10 +71,24 @@ export const token: Command = {
   },
 };
 
-type Problems = (Why | 'unavailable')[];
+export type TokenProblem = { why: Why | 'unavailable'; setting?: string; advice: string };
 
 /** Everything that is wrong at once, where the service stops at the first. */
-async function problemsOf(text: string, config: ApiConfig, now: number): Promise<Problems> {
+export async function problemsOf(
+  pasted: string,
+  config: ApiConfig,
+  now: number,
+): Promise<TokenProblem[]> {
+  const whys = await whysOf(pasted.trim().replace(/^(?:bearer|dpop) +/i, ''), config, now);
+  return whys.map((why) => {
+    const setting = SETTING[why];
+    return { why, ...(setting === undefined ? {} : { setting }), advice: ADVICE[why] ?? '' };
+  });
+}
+
+type Problems = (Why | 'unavailable')[];
+
+async function whysOf(text: string, config: ApiConfig, now: number): Promise<Problems> {
   const parts = text.split('.');
   const [header, claims] = parts.slice(0, 2).map(jsonOf);
   if (parts.length !== 3 || !header || !claims) return ['malformed'];

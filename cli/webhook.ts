@@ -20,7 +20,7 @@ export const webhook: Command = {
 };
 
 /** An event like all others, about nothing: receivers must take types that they do not know. */
-async function ping(
+export async function ping(
   config: Parameters<typeof post>[0],
   now: number,
 ): Promise<{ id: string; status: number }> {
@@ -34,7 +34,7 @@ async function ping(
 }
 
 /** What an answer that is none of 2xx is likely to mean. */
-function whyOf(status: number): string {
+export function whyOf(status: number): string {
   if (status === 0) return 'the receiver did not answer, or sent us elsewhere';
   if (status === 401 || status === 403 || status === 400)
     return `the receiver answered ${status}: does it verify with one of WEBHOOK_SECRETS?`;

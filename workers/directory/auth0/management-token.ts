@@ -12,7 +12,13 @@ import { objectIn, TenantFault, textOf } from './faults.ts';
 import { fetchWhole } from './fetch-whole.ts';
 import { reached } from '../../../src/signals.ts';
 
-export type ManagementToken = { value: string; expiresAt: number; renewAt: number };
+export type ManagementToken = {
+  value: string;
+  expiresAt: number;
+  renewAt: number;
+  /** As the tenant told them with it. */
+  scopes?: readonly string[];
+};
 
 const LOCK_MS = 15_000;
 const FETCH_TIMEOUT_MS = 8000;
@@ -132,7 +138,9 @@ export function createManagementTokens(deps: Deps<WorkerConfig>) {
 }
 
 /** Client credentials, by secret or by private_key_jwt (RFC 7523). @throws {TenantFault} */
-async function requestToken(deps: Deps<WorkerConfig>): Promise<ManagementToken> {
+export async function requestToken(
+  deps: Pick<Deps<WorkerConfig>, 'config' | 'now' | 'random'>,
+): Promise<ManagementToken> {
   const { config, now } = deps;
   const form = new URLSearchParams({
     grant_type: 'client_credentials',
@@ -169,8 +177,10 @@ async function requestToken(deps: Deps<WorkerConfig>): Promise<ManagementToken> 
   if (status !== 200 || !isToken)
     throw new TenantFault('away', { status, ...retryAfterIn(retryAfter, now()) });
   const lifetimeMs = lifetimeS * 1000;
+  const scope = textOf(body['scope']);
   return {
     value,
+    ...(scope === undefined ? {} : { scopes: scope.split(' ').filter((name) => name !== '') }),
     expiresAt: now() + lifetimeMs,
     renewAt: now() + lifetimeMs - Math.max(Math.min(60_000, lifetimeMs / 2), lifetimeMs * AHEAD),
   };
@@ -187,7 +197,10 @@ const restAfter = ({ kind, retryAfterMs = 0 }: TenantFault): number =>
 
 const ASSERTION_LIFETIME_S = 60;
 
-function clientAssertion({ config, now, random }: Deps<WorkerConfig>, key: KeyObject): string {
+function clientAssertion(
+  { config, now, random }: Pick<Deps<WorkerConfig>, 'config' | 'now' | 'random'>,
+  key: KeyObject,
+): string {
   const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
   const iat = Math.floor(now() / 1000);
   const claims = {
