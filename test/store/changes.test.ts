@@ -491,6 +491,16 @@ describe('what becomes of a claimed task', () => {
   });
 });
 
+test('what is due by the clock of its writer is due at once, although that clock runs ahead', async () => {
+  const opened = openStore();
+  const change = await put(opened, 'invited', []);
+  opened.clock.now = () => Date.now() + 5000;
+  await opened.store.decide(change.id, (latest) =>
+    write(latest, taskOf(latest, 'commit', opened.clock.now())),
+  );
+  expect(await claim(opened, Date.now())).toMatchObject({ attempts: 1 });
+});
+
 describe('how long a record is kept', () => {
   const ttlOf = (opened: Opened, { id }: EmailChange) => opened.redis.pttl(opened.keys.change(id));
 
