@@ -5,7 +5,7 @@
 import { decideCommit, reject, settle, startWriting } from '../src/domain/commit.ts';
 import { cancel, recorded, type Reason } from '../src/domain/email-change.ts';
 import { distrusts } from '../src/domain/restore.ts';
-import type { Done, Outcome, Processor, TaskRun } from './outcome.ts';
+import type { Done, Result, Processor, TaskRun } from './processor.ts';
 import { readAccount, wishFor, withTenant, writeOnce } from './with-tenant.ts';
 
 /** A PATCH in doubt for longer than the deadline: the operator hears of it, and no more often. */
@@ -18,13 +18,13 @@ export const commit: Processor = async (run) => {
   // With a PATCH in doubt only the tenant can say what became of it.
   if (overdue && !change.writing) return rejected(run, 'deadline-passed');
   const refused = change.writing ? undefined : (reason: Reason) => rejected(run, reason);
-  const outcome = await withTenant(() => attempt(run, overdue), refused);
-  return overdue && outcome.kind === 'later'
-    ? { ...outcome, ms: OVERDUE_RETRY_MS, alarm: true }
-    : outcome;
+  const result = await withTenant(() => attempt(run, overdue), refused);
+  return overdue && result.kind === 'later'
+    ? { ...result, ms: OVERDUE_RETRY_MS, alarm: true }
+    : result;
 };
 
-async function attempt(run: TaskRun, overdue: boolean): Promise<Outcome> {
+async function attempt(run: TaskRun, overdue: boolean): Promise<Result> {
   const { deps, change } = run;
   const { user, still } = await readAccount(run);
   const decision = decideCommit(change, user);

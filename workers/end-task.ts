@@ -7,7 +7,7 @@ import type { DueTask } from '../src/store/outbox.ts';
 import { UnreadableRecord, type Found } from '../src/store/records.ts';
 import { StoreUnavailable } from '../src/store/redis.ts';
 import { backoffMs, unableMs } from './backoff.ts';
-import type { Done, Outcome } from './outcome.ts';
+import type { Done, Result } from './processor.ts';
 import type { WorkerDeps } from './worker-deps.ts';
 
 /** How a run ended, in one word; what the log is to say of it; and how long its lane is to pause. */
@@ -48,32 +48,32 @@ export async function patiently<T>(
 export async function endTask(
   deps: WorkerDeps,
   due: Due,
-  outcome: Outcome,
+  result: Result,
   { found, again }: { found: Found<EmailChange> | undefined; again: boolean },
 ): Promise<Ending> {
   const start = found ?? due.change;
   const { changes } = deps;
   const { claim } = due;
-  switch (outcome.kind) {
+  switch (result.kind) {
     case 'done':
     case 'done-among':
-      return done(deps, due, outcome, start, again);
+      return done(deps, due, result, start, again);
     case 'vanished':
       await changes.release({ ...claim, fate: 'done' });
       return { word: 'vanished' };
     case 'park':
-      return park(deps, due, { why: outcome.why });
+      return park(deps, due, { why: result.why });
     case 'unable':
-      return giveBack(deps, due, { why: outcome.why });
+      return giveBack(deps, due, { why: result.why });
     case 'later':
     case 'pause': {
-      const uncounted = outcome.kind === 'pause';
-      const ms = outcome.ms ?? backoffMs(claim.attempts, deps.random);
+      const uncounted = result.kind === 'pause';
+      const ms = result.ms ?? backoffMs(claim.attempts, deps.random);
       const end = { ...claim, fate: 'later' as const, ms, uncounted };
-      if (outcome.rule) await changes.decide(start, outcome.rule, { claim: end });
+      if (result.rule) await changes.decide(start, result.rule, { claim: end });
       else await changes.release(end);
-      if (outcome.kind === 'pause') return { word: 'pause', pauseMs: ms };
-      const { why, said, alarm = false } = outcome;
+      if (result.kind === 'pause') return { word: 'pause', pauseMs: ms };
+      const { why, said, alarm = false } = result;
       return { word: 'later', told: { why, said }, alarm };
     }
   }
@@ -82,7 +82,7 @@ export async function endTask(
 async function done(
   deps: WorkerDeps,
   due: Due,
-  outcome: Done,
+  result: Done,
   start: Start,
   again: boolean,
 ): Promise<Ending> {
@@ -90,16 +90,16 @@ async function done(
   const claim = { ...due.claim, fate: 'done' as const };
   const ended: Ending = { word: 'done' };
   // Nothing to write but the end itself.
-  if (outcome.rule === recorded) {
+  if (result.rule === recorded) {
     await changes.release(claim);
     return ended;
   }
   // For the audit trail: what Auth0 said, where it decided.
-  const how = { claim, cause: { actor: 'worker' as const, said: outcome.said }, again };
+  const how = { claim, cause: { actor: 'worker' as const, said: result.said }, again };
   const decided =
-    outcome.kind === 'done'
-      ? await changes.decide(start, outcome.rule, how)
-      : await changes.decideAmong(start, outcome.rule, how);
+    result.kind === 'done'
+      ? await changes.decide(start, result.rule, how)
+      : await changes.decideAmong(start, result.rule, how);
   // Another change of this user has its turn: look again shortly.
   if (decided?.verdict.kind === 'refused')
     await changes.release({ ...claim, fate: 'later', ms: TURN_MS });

@@ -1,7 +1,7 @@
 /** Reads the account, takes the snapshot, and sends out both mails, or says why this can not be. */
 import { close, recorded, write, type Reason } from '../src/domain/email-change.ts';
 import { invited, reject } from '../src/domain/commit.ts';
-import type { Done, Processor } from './outcome.ts';
+import type { Done, Processor } from './processor.ts';
 import { OTHERS_WAIT_MS, withTenant } from './with-tenant.ts';
 
 /** How often a flooded mailbox is looked at again, while the request is open. */

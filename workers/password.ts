@@ -7,7 +7,7 @@ import { sameAddress } from '../src/domain/account.ts';
 import { recorded } from '../src/domain/email-change.ts';
 import { passwordEnded } from '../src/domain/undo.ts';
 import { TenantFault } from './directory/auth0/faults.ts';
-import type { Outcome, Processor } from './outcome.ts';
+import type { Result, Processor } from './processor.ts';
 import { OTHERS_WAIT_MS, toWrite, withTenant } from './with-tenant.ts';
 
 /** The owner waits for the mail that says how it went. */
@@ -16,7 +16,7 @@ const ATTEMPTS = 4;
 export const replacePassword: Processor = (run) => {
   const { deps, change, claim } = run;
   const foreign = change.password;
-  const ended = (state: 'replaced' | 'failed', fault?: TenantFault): Outcome => {
+  const ended = (state: 'replaced' | 'failed', fault?: TenantFault): Result => {
     const level = state === 'failed' ? 'error' : 'info';
     const said = fault?.words;
     deps.log[level]({ event: `undo.password_${state}`, change: change.id, said });

@@ -4,7 +4,7 @@ import { keepEnds } from '../src/domain/keep.ts';
 import type { EmailChange, Verdict } from '../src/domain/email-change.ts';
 import { commit } from './commit.ts';
 import { invite } from './invite.ts';
-import type { Processor } from './outcome.ts';
+import type { Processor } from './processor.ts';
 import { replacePassword } from './password.ts';
 import { revoke } from './revoke.ts';
 import { sendEvent } from './send-event.ts';

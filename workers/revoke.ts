@@ -6,13 +6,13 @@ import { revoked } from '../src/domain/commit.ts';
 import { recorded, type Revocation } from '../src/domain/email-change.ts';
 import { revocationTask } from '../src/domain/transitions.ts';
 import { TenantFault } from './directory/auth0/faults.ts';
-import type { Outcome, Processor } from './outcome.ts';
+import type { Result, Processor } from './processor.ts';
 import { OTHERS_WAIT_MS } from './with-tenant.ts';
 
 const ATTEMPTS = 5;
 
 export const revoke: Processor = async ({ deps, change, name, claim }) => {
-  const done = (revocation: Revocation, status?: number): Outcome => {
+  const done = (revocation: Revocation, status?: number): Result => {
     // A failure is the operator's to know, once; the change is fine.
     const level = revocation === 'failed' ? 'warn' : 'info';
     deps.log[level]({ event: `revocation.${revocation}`, change: change.id, status });

@@ -11,7 +11,7 @@ import {
   type Status,
 } from '../src/domain/email-change.ts';
 import type { WorkerConfig } from '../src/config.ts';
-import type { Processor } from './outcome.ts';
+import type { Processor } from './processor.ts';
 
 const TIMEOUT_MS = 10_000;
 /** Seconds between attempts, about three days in all; then it is parked, to be replayed by hand. */

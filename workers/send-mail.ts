@@ -28,7 +28,7 @@ import { greylistMs } from './backoff.ts';
 import { sharesOf } from './lease.ts';
 import type { WorkerDeps } from './worker-deps.ts';
 import type { OutgoingMail } from './mailer.ts';
-import type { Outcome, Processor } from './outcome.ts';
+import type { Result, Processor } from './processor.ts';
 
 export const sendMail: Processor = async ({ deps, name, claim, hold, reached }) => {
   const task = parseMailTask(name);
@@ -45,11 +45,11 @@ export const sendMail: Processor = async ({ deps, name, claim, hold, reached }) 
   const { change } = started;
   const tell = (outcome: string, code?: string) =>
     deps.signals.tell('mail', { change: change.id, template, outcome, code });
-  const end = (outcome: string, rule: Rule, code?: string): Outcome => {
+  const end = (outcome: string, rule: Rule, code?: string): Result => {
     tell(outcome, code);
     return { kind: 'done', rule };
   };
-  const giveUp = (code?: string): Outcome =>
+  const giveUp = (code?: string): Result =>
     end('given-up', (latest) => mailGivenUp(latest, name, now()), code);
   // Nothing marked: no longer wanted, or already sent as often as it may be.
   if (started.verdict.kind !== 'write') {

@@ -4,7 +4,7 @@
  */
 import { recorded, undoUnderWay, type Reason } from '../src/domain/email-change.ts';
 import { decideUndo, refuseUndo, settleUndo, startUndoing } from '../src/domain/undo.ts';
-import type { Done, Outcome, Processor, TaskRun } from './outcome.ts';
+import type { Done, Result, Processor, TaskRun } from './processor.ts';
 import { notYet, readAccount, wishFor, withTenant, writeOnce } from './with-tenant.ts';
 
 export const undo: Processor = async (run) => {
@@ -14,7 +14,7 @@ export const undo: Processor = async (run) => {
   return withTenant(() => attempt(run), unreadable);
 };
 
-async function attempt(run: TaskRun): Promise<Outcome> {
+async function attempt(run: TaskRun): Promise<Result> {
   const { deps, change } = run;
   const { user, still } = await readAccount(run);
   const followers = await deps.changes.readFollowers(change);

@@ -4,10 +4,10 @@
  */
 import { sameAddress } from '../src/domain/account.ts';
 import { recorded, write, type EmailChange } from '../src/domain/email-change.ts';
-import type { Outcome, Processor } from './outcome.ts';
+import type { Result, Processor } from './processor.ts';
 import { OTHERS_WAIT_MS, toWrite, withTenant } from './with-tenant.ts';
 
-const DONE: Outcome = { kind: 'done', rule: recorded };
+const DONE: Result = { kind: 'done', rule: recorded };
 
 export const verify: Processor = (run) =>
   withTenant(async () => {

@@ -8,7 +8,7 @@ import type { EmailWrite, Fenced } from './directory/directory.ts';
 import { reasonOf } from './directory/auth0/refusals.ts';
 import { backoffMs } from './backoff.ts';
 import { sharesOf } from './lease.ts';
-import type { Done, Outcome, TaskRun } from './outcome.ts';
+import type { Done, Result, TaskRun } from './processor.ts';
 import type { WorkerDeps } from './worker-deps.ts';
 
 /** Writers wait this long for their turn to read before all tenant tasks pause. */
@@ -23,19 +23,19 @@ const BUSY_MS = 500;
 const LONGEST_PAUSE_MS = 60_000;
 
 /** Only one PATCH of a user may be on its way: this task comes again when the other is settled. */
-export const notYet: Outcome = {
+export const notYet: Result = {
   kind: 'later',
   why: 'another change of this user is being written',
   ms: 1000,
 };
 
-type Later = Extract<Outcome, { kind: 'later' | 'pause' }>;
+type Later = Extract<Result, { kind: 'later' | 'pause' }>;
 
 /** `refused`: what it means that the tenant does not let this account be read, for good. */
 export async function withTenant(
-  work: () => Promise<Outcome>,
+  work: () => Promise<Result>,
   refused?: (reason: Reason) => Done,
-): Promise<Outcome> {
+): Promise<Result> {
   try {
     return await work();
   } catch (error) {
@@ -64,7 +64,7 @@ export async function readAccount(run: TaskRun) {
   const landsInMs = leapt
     ? longestMs - deps.clock.leaptAgoMs()
     : (isUnknown ? readAt + tenantPatienceMs : landsBy) - deps.now();
-  const still: Outcome = {
+  const still: Result = {
     kind: 'later',
     why: 'a PATCH may still land',
     ms: Math.max(0, Math.min(backoffMs(claim.attempts, deps.random), landsInMs)),
@@ -98,7 +98,7 @@ export async function writeOnce(
     settled: (run: TaskRun, verified: boolean, passwordSetAt?: number) => Done;
     refused: (reason: Reason) => Done;
   },
-): Promise<Outcome> {
+): Promise<Result> {
   const { deps, change, reached } = run;
   const { tenantPatienceMs } = deps.config;
   const sendWithinMs = toWrite(run).lease.leftMs();

@@ -19,7 +19,7 @@ export type Pulse = ReturnType<typeof feelPulse>;
 
 const EVERY_MS = 2000;
 /** By then every process that was connected to a Redis before its restart has felt it again. */
-const SETTLED_MS = 3000;
+const STEADY_MS = 3000;
 
 export function feelPulse(
   redis: RedisClient,
@@ -61,7 +61,7 @@ export function feelPulse(
   const connected = async () => {
     trouble = undefined;
     await feel();
-    steadyAt = clock.monotonic() + Math.max(0, SETTLED_MS - (await uptimeMs()));
+    steadyAt = clock.monotonic() + Math.max(0, STEADY_MS - (await uptimeMs()));
   };
   const timer = setInterval(() => void feel(), EVERY_MS).unref();
   redis.on('ready', () => void connected());

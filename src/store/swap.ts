@@ -90,7 +90,7 @@ export function createSwap(
       writes,
       tasks: tasks.map((task) => [task.at, `${task.change}:${task.name}`]),
       ...(step.changes.length > 0
-        ? { announce: [keys.changed, step.changes.map((change) => change.id).join(' ')] }
+        ? { publish: [keys.changed, step.changes.map((change) => change.id).join(' ')] }
         : {}),
       audit: auditLength > 0 ? sealAudit(sealer, keys.audit, before, step.changes, how.cause) : [],
       auditLength,

@@ -1,7 +1,7 @@
 // Named steps at which a process of the chaos suite ends itself, or stops, in the middle of its work.
 
 /** Where every task is: under its lease, with its outcome in hand, with its outcome recorded. */
-const RUN = ['claimed', 'decided', 'settled'];
+const RUN = ['claimed', 'decided', 'ended'];
 /** The account was read, the PATCH is announced in the record, its answer is there. */
 const WRITE = ['read', 'marked', 'written'];
 

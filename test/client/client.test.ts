@@ -12,7 +12,7 @@ import {
 } from '../../client/index.ts';
 import type { Reason as CoreReason } from '../../src/domain/email-change.ts';
 import type { ProblemCode } from '../../src/http/problems.ts';
-import type { inspectionSchema, outcomeOf, viewOf } from '../../src/http/routes/views.ts';
+import type { inspectionSchema, stateOf, viewOf } from '../../src/http/routes/views.ts';
 import { bundle } from './bundle.ts';
 import { CHANGE, json, problem, startService, TOKEN, type Service } from './service.ts';
 
@@ -285,7 +285,7 @@ test('the types are those of the service', () => {
   expectTypeOf<Reason>().toEqualTypeOf<CoreReason>();
   type Loose<T> = { [K in keyof T]: K extends 'reason' ? string | undefined : T[K] | undefined };
   expectTypeOf<ReturnType<typeof viewOf>>().toExtend<Loose<EmailChange>>();
-  expectTypeOf<ReturnType<typeof outcomeOf>>().toExtend<Loose<Outcome>>();
+  expectTypeOf<ReturnType<typeof stateOf>>().toExtend<Loose<Outcome>>();
   expectTypeOf<(typeof inspectionSchema)['_output']>().toExtend<Loose<Inspection>>();
   expectTypeOf<typeof fetch>().toExtend<Fetch>();
 });

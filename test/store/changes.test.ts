@@ -127,7 +127,7 @@ describe('compare and set', () => {
       tasks: [[NOW, `${change.id}:later`]],
       audit: ['line'],
       auditLength: 10,
-      announce: [opened.keys.changed, change.id],
+      publish: [opened.keys.changed, change.id],
     };
     const keys = [
       ...outboxKeys(opened.keys),

@@ -2,6 +2,7 @@
  * Every PATCH is sent under a lease that Redis calls ours, up to the last moment: a worker that slept
  * through the end of its lease writes nothing over what came since.
  */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect, test } from 'vitest';
 import { eventually, startWorld, tokenIn, type World } from '../support/world.ts';
 import { click, commit, gate, invite, NEW, untilStatus, type Asked } from './steps.ts';
@@ -91,3 +92,21 @@ test.each(Object.keys(WRITES) as (keyof typeof WRITES)[])(
     expect(world.tenant.patches(sub)).toHaveLength(before + 1);
   },
 );
+
+test('a lease that is lost after the mark, in the last moment, holds the PATCH back all the same', async () => {
+  const world = await startWorld();
+  const asked = await invite(world);
+  const lose = (message: unknown) => {
+    if ((message as { point: string }).point !== 'commit.marked') return;
+    unsubscribe('readdress.step', lose);
+    const another = `${world.now() + 1_000_000} 2 another 0 0`;
+    void world.redis.hset(`${world.prefix}:leases`, `${asked.id}:commit`, another);
+  };
+  subscribe('readdress.step', lose);
+  await click(world, asked.link);
+  await eventually(() => world.logs.some(({ event }) => event === 'task.stale'));
+  expect(world.tenant.patches(asked.sub)).toEqual([]);
+  world.pass(25_001);
+  await untilStatus(world, asked, 'committed');
+  expect(world.tenant.patches(asked.sub)).toHaveLength(1);
+});

@@ -23,14 +23,14 @@ import { limitPerIp } from '../plugins/rate-limit.ts';
 import { Problem, refusalProblem } from '../problems.ts';
 import type { Found } from '../../store/records.ts';
 import { createSettling, isUnderWay } from './settling.ts';
-import { inspectionSchema, outcomeOf, outcomeSchema, problemSchema } from './views.ts';
+import { inspectionSchema, stateOf, stateSchema, problemSchema } from './views.ts';
 import { reached } from '../../signals.ts';
 
 // No length of its own: what is too long is a wrong token like any other, and the body is bounded.
 const linkBody = z.strictObject({
   token: z.string().describe('The token of the link, or the link as it came, wrapped or not.'),
 });
-const responses = { 200: outcomeSchema, 202: outcomeSchema, '4xx': problemSchema };
+const responses = { 200: stateSchema, 202: stateSchema, '4xx': problemSchema };
 
 export function registerLinks(app: App, deps: ApiDeps): void {
   const { config, limits, now } = deps;
@@ -54,7 +54,7 @@ export function registerLinks(app: App, deps: ApiDeps): void {
       const until = purpose === 'undo' ? undoUntil(change) : undefined;
       return {
         purpose,
-        ...outcomeOf(change, now()),
+        ...stateOf(change, now()),
         email: purpose === 'confirm' ? change.email : maskEmail(change.email),
         currentEmail: current === undefined ? undefined : maskEmail(current),
         expiresAt: new Date(until ?? change.expiresAt).toISOString(),
@@ -76,12 +76,12 @@ export function registerLinks(app: App, deps: ApiDeps): void {
         const token = tokenFromPaste(req.body.token);
         const change = await useLink(deps, req, purpose, token, inApp ? req.user.sub : undefined);
         const waitMs = preferredWaitMs(req.headers['prefer']);
-        if (waitMs === 0) return reply.status(202).send(outcomeOf(change, now()));
-        const outcome = await untilSettled(change, waitMs);
+        if (waitMs === 0) return reply.status(202).send(stateOf(change, now()));
+        const latest = await untilSettled(change, waitMs);
         reply.header('preference-applied', `wait=${waitMs / 1000}`);
         return reply
-          .status(isOpen(outcome) || isUnderWay(outcome) ? 202 : 200)
-          .send(outcomeOf(outcome, now()));
+          .status(isOpen(latest) || isUnderWay(latest) ? 202 : 200)
+          .send(stateOf(latest, now()));
       },
     );
   }
@@ -153,7 +153,7 @@ export async function useLink(
       await deps.postage.forgive(decided.change);
     return decided.change;
   }
-  // Too late to cancel is an outcome like any other; the page says how to undo.
+  // Too late to cancel: the answer is what is recorded, and the page says how to undo.
   if (decided.verdict.refusal.code === 'already-committed') return latest;
   throw refusalProblem(decided.verdict.refusal, deps.now());
 }

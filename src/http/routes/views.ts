@@ -60,7 +60,7 @@ export const inspectionSchema = z.object({
   awaiting: z.array(z.enum(['new', 'current'])).optional(),
 });
 
-export const outcomeSchema = z.object({
+export const stateSchema = z.object({
   status,
   reason: z.string().optional(),
   awaiting: z.array(z.enum(['new', 'current'])).optional(),
@@ -95,7 +95,7 @@ const isoOf = (at: number | undefined) => (at === undefined ? undefined : iso(at
 const statusOf = (change: EmailChange, now: number): EmailChange['status'] =>
   change.status === 'pending' && isOver(change, now) ? 'expired' : change.status;
 
-export function outcomeOf(change: EmailChange, now: number): z.output<typeof outcomeSchema> {
+export function stateOf(change: EmailChange, now: number): z.output<typeof stateSchema> {
   const current = statusOf(change, now);
   return {
     status: current,
@@ -108,7 +108,7 @@ export function viewOf(change: EmailChange, now: number): z.output<typeof change
   const { status: recorded } = change;
   return {
     id: change.id,
-    ...outcomeOf(change, now),
+    ...stateOf(change, now),
     email: change.email,
     requestedAt: iso(change.requestedAt),
     expiresAt: iso(change.expiresAt),

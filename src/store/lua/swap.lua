@@ -9,7 +9,7 @@
 --                      claim? { task, epoch, until, fate: "done"|"hold"|"later", ms?, uncounted?, notOurs? },
 --                      writes [{ version, body?, keepUntil? }] in the order of KEYS[13..]; without a
 --                      body the record goes, and version 0 says that there must be none,
---                      tasks [[at, member]], announce [channel, message]?,
+--                      tasks [[at, member]], publish [channel, message]?,
 --                      audit [line], auditLength
 -- Returns     "written" | "conflict" (a record has another version) | "stale" (the claim was lost)
 local plan = cjson.decode(ARGV[3])
@@ -65,5 +65,5 @@ if plan.process then
   redis.call('HSET', KEYS[12], plan.process, string.format('%.0f', math.max(before, plan.now)))
 end
 
-if plan.announce then redis.call('PUBLISH', plan.announce[1], plan.announce[2]) end
+if plan.publish then redis.call('PUBLISH', plan.publish[1], plan.publish[2]) end
 return 'written'

@@ -1,10 +1,10 @@
-/** A processor looks at one claimed task and returns a word; `runTask` and `end-task.ts` do the rest. */
+/** A processor does one claimed task and says what came of it; run-task.ts and end-task.ts do the rest. */
 import type { EmailChange } from '../src/domain/email-change.ts';
 import type { Decided, Rule, RuleAmong } from '../src/store/changes.ts';
 import type { Claim } from '../src/store/outbox.ts';
 import type { WorkerDeps } from './worker-deps.ts';
 
-export type Outcome =
+export type Result =
   /** Done: write what the rule says of the change as it is recorded by then. */
   | { kind: 'done'; rule: Rule; said?: string }
   | { kind: 'done-among'; rule: RuleAmong; said?: string }
@@ -26,7 +26,7 @@ export type Outcome =
   /** The tenant wants a pause: the task's lane waits, and this attempt does not count. */
   | { kind: 'pause'; ms: number; rule?: Rule };
 
-export type Done = Extract<Outcome, { kind: 'done' | 'done-among' }>;
+export type Done = Extract<Result, { kind: 'done' | 'done-among' }>;
 
 export type TaskRun = {
   deps: WorkerDeps;
@@ -44,4 +44,4 @@ export type TaskRun = {
   reached: (step: string) => void;
 };
 
-export type Processor = (run: TaskRun) => Promise<Outcome>;
+export type Processor = (run: TaskRun) => Promise<Result>;
