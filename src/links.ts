@@ -43,7 +43,7 @@ export function purposeOf(token: string, change: EmailChange): Purpose | undefin
   return found === 'confirm' || !change.account || hasStanding(change.account) ? found : undefined;
 }
 
-/** Eight digits for the signed-in app, derived like a link; only with its tries counted is it safe. */
+/** Eight digits for the signed-in app, derived like a link. They are safe only because tries are counted. */
 export function confirmationCode(change: EmailChange): string {
   const number = createHmac('sha256', Buffer.from(change.secret, 'base64url'))
     .update(`readdress code.${change.generation}`)

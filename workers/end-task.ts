@@ -1,4 +1,4 @@
-/** What becomes of a claimed task, in writing: as its processor said, or as nobody foresaw. */
+/** Writes what becomes of a claimed task: as its processor said, or after a fault that nobody foresaw. */
 import { afterWrite } from '../src/after-write.ts';
 import { describeError, type TaskWord } from '../src/process/log.ts';
 import { recorded, type EmailChange } from '../src/domain/email-change.ts';
@@ -22,12 +22,12 @@ const PATIENCE_MS = 8000;
 const ASK_AGAIN_MS = 300;
 /** A task that fails for no foreseen reason this often is parked where an operator sees it. */
 const MAX_SURPRISES = 20;
-/** Given back so often that for about an hour nobody could do it. */
+/** A task is given back so often, for about an hour, before it is parked. */
 const MAX_UNABLE = 16;
 
 /**
- * Redis may be back in a moment, and what was lost may be its answer alone. Asking again is safe, since
- * a claim knows its holder and a write its epoch, and far better than to wait for the lease to end.
+ * Redis may be back in a moment, and perhaps only its answer was lost. Asking again is safe, since a claim
+ * knows its holder and a write its epoch, and it is quicker than to wait for the end of the lease.
  */
 export async function patiently<T>(
   { clock }: Pick<WorkerDeps, 'clock'>,
@@ -108,8 +108,8 @@ async function done(
 }
 
 /**
- * Not a task of ours, or not a record of ours: another build, or one with other keys, may know it. So
- * it is given back for ever longer, in sight, and parked only when nobody could do it for an hour.
+ * Another build, or one with other keys, may know this task or record. So it is given back with a growing
+ * delay and an alarm, and parked when nobody could do it for about an hour.
  */
 async function giveBack(deps: WorkerDeps, due: Due, why: object): Promise<Ending> {
   const { claim } = due;

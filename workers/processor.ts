@@ -21,7 +21,7 @@ export type Result =
   | { kind: 'park'; why: string }
   /** Not by this build: given back for another one, and parked when nobody can. */
   | { kind: 'unable'; why: string }
-  /** What it was about is no more. */
+  /** The record is gone. */
   | { kind: 'vanished' }
   /** The tenant wants a pause: the task's lane waits, and this attempt does not count. */
   | { kind: 'pause'; ms: number; rule?: Rule };

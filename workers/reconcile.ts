@@ -33,7 +33,7 @@ export function createSweep({ changes }: WorkerDeps, wake: Wake): () => Promise<
       else if (seen < PAGE) since = now - OVERLAP_MS;
       if (seen < PAGE) break;
     }
-    // A page of all the rest: what stands there without a lane came from somebody else.
+    // Then a page of everything: another build, a restored file or an operator knows of no lanes.
     const { seen } = await changes.file(-Infinity, patrolled, PAGE);
     patrolled = seen < PAGE ? 0 : patrolled + PAGE;
   };

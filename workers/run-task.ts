@@ -13,7 +13,7 @@ import type { Result } from './processor.ts';
 import { kindOf, processorOf } from './processors.ts';
 import type { WorkerDeps } from './worker-deps.ts';
 
-/** A task that so many workers in a row took and never came back from ends them itself. */
+/** When so many workers in a row took a task and never came back, the task is to blame. */
 const MAX_DEATHS = 12;
 
 export async function runTask(deps: WorkerDeps, due: Due): Promise<Ending> {

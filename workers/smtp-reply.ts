@@ -26,7 +26,7 @@ const FULL = 552;
 export function meaningOf(reply: SmtpReply): Meaning {
   const { responseCode, command = '' } = reply;
   const enhanced = enhancedOf(reply);
-  // Where the two contradict each other, patience is the answer that nobody regrets.
+  // Where the two contradict each other, to try again does no harm.
   if (responseCode < 500 || enhanced?.startsWith('4')) return 'later';
   if (command !== 'RCPT TO' && command !== 'DATA') return 'relay';
   const status = enhanced?.slice(2);

@@ -19,7 +19,7 @@ export const OTHERS_WAIT_MS = 500;
 const CONFIGURATION_RETRY_MS = 60_000;
 /** The pause when Auth0 says "too many" without saying until when. */
 const BUSY_MS = 500;
-/** Then somebody looks whether it still has to be: an operator may have mended it. */
+/** After that we look again: an operator may have mended it. */
 const LONGEST_PAUSE_MS = 60_000;
 
 /** Only one PATCH of a user may be on its way: this task comes again when the other is settled. */
@@ -31,7 +31,7 @@ export const notYet: Result = {
 
 type Later = Extract<Result, { kind: 'later' | 'pause' }>;
 
-/** `refused`: what it means that the tenant does not let this account be read, for good. */
+/** `refused`: what follows when the tenant refuses, for good, to let this account be read. */
 export async function withTenant(
   work: () => Promise<Result>,
   refused?: (reason: Reason) => Done,
@@ -45,8 +45,8 @@ export async function withTenant(
 }
 
 /**
- * The account as it is, unless a PATCH of this change may still reach it: then what was read decides
- * nothing but that the wish is fulfilled, and the task waits (`still`) until it can no longer land.
+ * Reads the account. While a PATCH of this change may still land, the reading can only show that the wish
+ * is fulfilled. If it is not, the task waits (`still`) until the PATCH can no longer land.
  */
 export async function readAccount(run: TaskRun) {
   const { deps, change, claim, reached } = run;
@@ -55,7 +55,7 @@ export async function readAccount(run: TaskRun) {
   reached('read');
   const { tenantPatienceMs, taskLeaseMs } = deps.config;
   const longestMs = taskLeaseMs + tenantPatienceMs;
-  // Redis' clock leapt ahead, and may have left a PATCH behind that was sent by the former one.
+  // Redis' clock leapt ahead: a PATCH that was sent by the old time may still be on its way.
   const leapt = change.writing === true && deps.clock.leaptAgoMs() < longestMs;
   if (!leapt && !mayStillLand(change, readAt)) return { user };
   // Noted by a version that did not say until when, or by a clock that has been set back since.
@@ -74,9 +74,9 @@ export async function readAccount(run: TaskRun) {
 }
 
 /**
- * What every PATCH is sent under: well within the lease, and only while Redis says that it is ours. It waits
- * patiently for its turn, since to begin again would cost the reading before it once more, for ever where
- * the tenant's rate allows one call at a time; but a shutdown waits.
+ * The terms of every PATCH: well within the lease, and only while Redis says that the lease is ours. It waits
+ * longer for its turn than other calls, though a shutdown waits with it: to begin again would cost one more
+ * reading, and at a low AUTH0_RATE that could go on for ever.
  */
 export function toWrite({ deps, claim }: TaskRun): Fenced {
   const { callMs, patchMs, marginMs } = sharesOf(deps.config);
@@ -119,7 +119,7 @@ export async function writeOnce(
   } catch (error) {
     if (!(error instanceof TenantFault)) throw error;
     if (error.kind === 'refused') {
-      // Whoever tried again for us, a proxy or we ourselves, is told "already exists" of its own work.
+      // A proxy, or an earlier try of ours, may have written it: then Auth0 says "already exists" of our own work.
       const user = await deps.directory.readUser(change.sub, {
         maxWaitMs: toWrite(run).maxWaitMs,
       });

@@ -1,7 +1,7 @@
 /**
- * BullMQ as the bell. A job says that something is due in a lane of a tenant, and nothing more: however
- * many tasks that is, whoever hears it claims them from the store. So nothing that BullMQ holds or lost
- * can stop a task; at worst it is found a second later by the reconciler (workers/reconcile.ts).
+ * BullMQ as the bell. A job only says that something is due in a lane of a tenant. Whoever hears it claims the
+ * tasks from the store. So nothing that BullMQ holds or lost can stop a task; at worst the reconciler finds
+ * it a second later (workers/reconcile.ts).
  */
 import { Queue } from 'bullmq';
 import type { Logger } from 'pino';

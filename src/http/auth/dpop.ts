@@ -35,7 +35,7 @@ export function createProofCheck({ config, now, redis, prefix, sealer }: Deps<Ap
   /** Whichever process sees a proof first counts it. */
   const isFirst = async (key: string): Promise<boolean> =>
     (await answered(redis.set(`${prefix}:dpop:${key}`, '1', 'PX', KEEP_MS, 'NX'))) === 'OK';
-  // The same in every process without a word between them, and nothing that one could make.
+  // Every process computes the same one, and nobody outside can.
   const nonceOf = (slot: number): string => sealer.fingerprint(String(slot), 'dpop-nonce');
   const slotNow = (): number => Math.floor(now() / NONCE_SLOT_MS);
   const isFresh = (iat: number, nonce: unknown): boolean =>
@@ -114,7 +114,7 @@ async function readProof(
     });
     return { claims: payload, thumbprint: await calculateJwkThumbprint(protectedHeader.jwk!) };
   } catch {
-    // jose, or Web Crypto under it: whatever it does not like is the proof, since nothing else goes in.
+    // Whatever jose or Web Crypto rejects is the proof: nothing else goes in.
     return undefined;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Requests of which a home does not know where they come from. To count them all as one client would shut out
- * everybody as soon as one of them asks too often, so the limits per IP are off for them, and that is told.
+ * Requests whose client address a home does not know. Counted as one client, they would all be shut out as
+ * soon as one of them asks too often. So the limits per IP are off for them, and the log says so.
  */
 import { isIP } from 'node:net';
 import type { IncomingMessage } from 'node:http';

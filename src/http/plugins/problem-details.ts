@@ -125,7 +125,7 @@ const BY_NODE_CODE: Record<string, ProblemCode> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'payload-too-large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
 };
-/** Cut off at once, a client that is still sending would lose the answer. */
+/** If we cut off at once, a client that is still sending would lose the answer. */
 const LINGER_MS = 1000;
 
 /** What Node refuses before Fastify sees it: still a well-formed answer, and the connection ends. */

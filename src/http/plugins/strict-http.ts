@@ -1,4 +1,4 @@
-/** What HTTP demands and Node lets pass, or answers by itself without a word. */
+/** What HTTP forbids and Node lets pass, or answers by itself without a body. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
 import type { App } from '../api-deps.ts';

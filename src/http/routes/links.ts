@@ -90,7 +90,7 @@ export function registerLinks(app: App, deps: ApiDeps): void {
 /** Everything that is not a living token of ours gets this one answer. */
 const invalidLink = () => new Problem('invalid-link');
 
-/** A genuine link, only not of this page. The API says no more than of any wrong link. */
+/** A genuine link of another page. The API answers it like any wrong link. */
 export class OtherLink extends Problem {
   readonly purpose: Purpose;
   constructor(purpose: Purpose) {

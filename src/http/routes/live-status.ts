@@ -55,7 +55,7 @@ export function registerLiveStatus(app: App, deps: ApiDeps): void {
     async (req, reply) => {
       const { sub } = req.user;
       const found = await findOwn(deps, sub, req.params.id);
-      // Left while we looked: there is no end of the connection to wait for any more.
+      // The reader left while we looked: its connection will not close once more.
       if (reply.raw.destroyed) return reply.hijack();
       const streams = perUser.get(sub) ?? 0;
       if (streams >= STREAMS_PER_USER)
@@ -104,7 +104,7 @@ function follow(
       .catch((error: unknown) => {
         // Redis is away: the listener is called again when it is back.
         if (error instanceof StoreUnavailable) return;
-        // Nothing more can be told here: whoever comes back is answered what is wrong.
+        // This stream can tell no more. A reader who comes back is told what is wrong.
         logFault(log, error);
         stream.end(RECONNECT);
       });

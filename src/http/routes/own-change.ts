@@ -33,7 +33,7 @@ export async function decideOwn(
   return decided;
 }
 
-/** Past the decision: a refusal leaves as a problem, and what follows from a write is set going. */
+/** After the decision: a refusal leaves as a problem; a write is told, and its tasks are rung for. */
 export function written(deps: ApiDeps, req: FastifyRequest, decided: Decided): EmailChange {
   if (!('change' in decided)) throw refusalProblem(decided.verdict.refusal, deps.now());
   reached('request.written');

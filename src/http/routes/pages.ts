@@ -69,7 +69,7 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
       },
     );
 
-    // A person came by a bent link: what can be mended leads on, and from the rest a field helps.
+    // A person came by a bent link. If it can be mended we redirect; else the page has a field to paste into.
     app.get(`/${purpose}*`, { ...looked, schema: hidden }, (req, reply) => {
       if (/^[\w-]/.test(req.url.slice(purpose.length + 1))) return reply.callNotFound();
       const mended = mendLink(req.url, basePath);
@@ -188,8 +188,8 @@ async function refuseCrossSite(req: FastifyRequest): Promise<void> {
 }
 
 /**
- * What was pasted in place of this page's link. The page alone says so, to a reader who has that
- * mail; the API has one answer for whatever is no link of its own.
+ * What was pasted instead of this page's link. Only the page says so, to a reader who has that mail;
+ * the API gives one answer to everything that is not its link.
  */
 function linkProblem(problem: Problem, pasted = ''): LinkProblem | undefined {
   const shown = PAGE_PROBLEMS[problem.code];
@@ -204,7 +204,7 @@ function postedToken(req: FastifyRequest): string | undefined {
   return typeof token === 'string' ? token : undefined;
 }
 
-/** Opens the result page for a while; it names the change and lets its holder do nothing. */
+/** Opens the result page for a while. It names the change and gives its holder no power. */
 const RECEIPT = 'receipt';
 const RECEIPT_MS = 3_600_000;
 

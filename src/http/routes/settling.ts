@@ -1,4 +1,4 @@
-/** Waiting for the workers, for those who would rather hear the outcome than ask again. */
+/** Waits for the workers, for callers who want the outcome in this answer. */
 import { setMaxListeners } from 'node:events';
 import type { ApiDeps, App } from '../api-deps.ts';
 import { undoUnderWay, type EmailChange } from '../../domain/email-change.ts';
@@ -12,7 +12,7 @@ export const isUnderWay = (change: EmailChange): boolean =>
 export function createSettling(app: App, deps: ApiDeps) {
   const { changes, now } = deps;
   const closing = new AbortController();
-  // Any number may wait; that is no leak, and Node's warning is no JSON.
+  // Any number may wait. That is no leak, and Node would print a warning that is not JSON.
   setMaxListeners(0, closing.signal);
   app.addHook('preClose', async () => closing.abort());
 

@@ -32,7 +32,7 @@ local held = redis.call('GET', KEYS[1])
 if held and redis.sha1hex(held) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1`;
 const UNLOCK = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 1`;
-/** After a failure the lock stays for a while, in nobody's hand: nobody asks meanwhile. */
+/** After a failure the lock stays for a while without an owner, so that nobody asks meanwhile. */
 const RESTING = 'resting';
 const REST = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], '${RESTING}', 'PX', ARGV[2]) end

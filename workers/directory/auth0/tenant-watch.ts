@@ -1,6 +1,6 @@
 /**
  * Raises the alarm when the tenant has served no call for long, be it that it is away or that it says
- * "too many" for ever. Every task waits patiently on its own, so that nobody else would tell.
+ * "too many" for ever. Each task waits on its own, so nothing else would tell.
  */
 import type { Deps } from '../../../src/deps.ts';
 
