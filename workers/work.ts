@@ -29,8 +29,9 @@ export function work(deps: WorkerDeps, tickMs?: number): AtWork {
     const wakeAll = (due: readonly Lane[]) => due.forEach((lane) => hands.wake(lane));
     reconciler = startReconciler(deps, wakeAll, tickMs);
     log.info({ event: 'workers.started' });
-    // Only a hint: a Redis that went away again costs no more than this line.
+    // Only hints: a Redis that went away again costs no more than these lines.
     deps.standing.warn().catch(() => undefined);
+    deps.directory.checkAccess().catch(() => undefined);
   };
 
   return {

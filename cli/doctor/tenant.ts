@@ -1,6 +1,7 @@
 /** The tenant: discovery and keys of every issuer, the clock, and what a fresh management token may do. */
 import { randomBytes } from 'node:crypto';
 import type { ApiConfig, Config, WorkerConfig } from '../../src/config.ts';
+import { blamed, credentialOf, type Credential } from '../../workers/directory/auth0/access.ts';
 import { TenantFault } from '../../workers/directory/auth0/faults.ts';
 import { fetchWhole } from '../../workers/directory/auth0/fetch-whole.ts';
 import { requestToken } from '../../workers/directory/auth0/management-token.ts';
@@ -112,8 +113,7 @@ export const checkManagement = (config: WorkerConfig): Check => ({
   name: 'management',
   setting: 'AUTH0_CLIENT_SECRET',
   async run() {
-    const credential =
-      config.credential.kind === 'key' ? 'AUTH0_PRIVATE_KEY' : 'AUTH0_CLIENT_SECRET';
+    const credential = credentialOf(config);
     try {
       const token = await requestToken({ config, now: Date.now, random: randomBytes });
       return [
@@ -128,37 +128,11 @@ export const checkManagement = (config: WorkerConfig): Check => ({
   },
 });
 
-/** Which setting Auth0's words speak of. */
-function refused(fault: TenantFault, credential: string): Finding {
+function refused(fault: TenantFault, credential: Credential): Finding {
   const { answer, words = '' } = fault;
   const said = `/oauth/token answers ${answer.status ?? 'nothing'}${words && `: ${words}`}`;
-  const no = (setting: string, todo: string) => failure('management.token', setting, said, todo);
-  const message = `${answer.errorCode} ${answer.message}`;
-  if (fault.kind === 'away' && answer.status === undefined)
-    return no('AUTH0_DOMAIN', 'The tenant did not answer: is the way out open?');
-  if (answer.status === 429)
-    return no('AUTH0_CLIENT_ID', 'The quota of tokens is used up: who else asks with this client?');
-  if (/service not (?:found|enabled)|audience/i.test(message))
-    return no(
-      'AUTH0_MANAGEMENT_AUDIENCE',
-      'It is https://<the tenant’s own domain>/api/v2/, also with a custom domain: is AUTH0_DOMAIN the own one?',
-    );
-  if (/client-grant|not authorized to access/i.test(message))
-    return no(
-      'AUTH0_CLIENT_ID',
-      'Authorize the client for the Auth0 Management API (docs/auth0-setup.md), or mend AUTH0_MANAGEMENT_AUDIENCE.',
-    );
-  if (/grant type/i.test(message))
-    return no(
-      'AUTH0_CLIENT_ID',
-      'Use a machine-to-machine application: this one may not use client_credentials.',
-    );
-  if (answer.status === 401 || answer.status === 403 || answer.status === 400)
-    return no(
-      credential,
-      `Copy AUTH0_CLIENT_ID and ${credential} anew: one of them is wrong, or was rotated.`,
-    );
-  return no('AUTH0_DOMAIN', 'The tenant answers oddly: is it one, and is a proxy in between?');
+  const { setting, advice } = blamed(fault, credential);
+  return failure('management.token', setting, said, advice);
 }
 
 function scopes(config: WorkerConfig, granted: readonly string[] | undefined): Finding[] {

@@ -61,6 +61,12 @@ export function createMetrics({ process = false } = {}) {
       buckets: SLOW_S,
       registers,
     }),
+    access: new Gauge({
+      name: 'readdress_tenant_access',
+      help: 'At the start of workers: 1 when the tenant takes our credentials, and grants the scopes; else 0.',
+      labelNames: ['what'] as const,
+      registers,
+    }),
     clockSkew: gauge(
       'readdress_clock_skew_seconds',
       "How far this machine's wall clock is ahead of Redis' clock.",

@@ -25,6 +25,8 @@ export type EmailWrite = {
 type EmailWritten = { verified: boolean; passwordSetAt: number };
 
 export type Directory = {
+  /** At a start: tells what an operator must mend before anything can be done here. Never throws a fault. */
+  checkAccess(): Promise<void>;
   /** `undefined`: the user does not exist. @throws {TenantFault} `refused` for good, or what may pass */
   readUser(sub: string, options: CallOptions): Promise<DirectoryUser | undefined>;
   /** Writes an address. @throws {TenantFault} `doubt` when nobody can say whether it did */

@@ -8,6 +8,7 @@ import type { WorkerConfig } from '../../../src/config.ts';
 import type { Deps } from '../../../src/deps.ts';
 import { sameAddress } from '../../../src/domain/account.ts';
 import type { CallOptions, Directory } from '../directory.ts';
+import { checkAccess } from './access.ts';
 import { isAboutTheUser, isGone } from './refusals.ts';
 import { TenantFault, textOf } from './faults.ts';
 import { sharesOf } from '../../lease.ts';
@@ -93,6 +94,8 @@ export function createManagementApi(deps: Deps<WorkerConfig>): Directory {
   };
 
   return {
+    checkAccess: () => checkAccess(deps, () => tokens.prove()),
+
     async readUser(sub, options) {
       try {
         return await call(async (users) => {

@@ -3,7 +3,7 @@
  * Sealed in Redis, fetched by one process at a time, renewed ahead of its expiry, and dropped by
  * generation, so that a hundred workers who saw the same 401 cause one new token.
  */
-import { createHash, sign, type KeyObject } from 'node:crypto';
+import { createHash, createPublicKey, sign, type KeyObject } from 'node:crypto';
 import type { WorkerConfig } from '../../../src/config.ts';
 import type { Deps } from '../../../src/deps.ts';
 import { SealError } from '../../../src/seal.ts';
@@ -18,6 +18,9 @@ export type ManagementToken = {
   renewAt: number;
   /** As the tenant told them with it. */
   scopes?: readonly string[];
+  /** When it was made, and a fingerprint of the credentials that it was made for. */
+  madeAt?: number;
+  by?: string;
 };
 
 const LOCK_MS = 15_000;
@@ -40,11 +43,13 @@ return 1`;
 const REST_MS = 1000;
 /** Auth0's quota of tokens is counted by the day at most. */
 const MAX_REST_MS = 86_400_000;
+/** A token that was made within so many ms proves that its credentials are still right. */
+const PROOF_MS = 300_000;
 /** Wrong credentials are not mended in a second. */
 const CONFIGURATION_REST_MS = 5000;
 
 export function createManagementTokens(deps: Deps<WorkerConfig>) {
-  const { redis, prefix, sealer, now } = deps;
+  const { config, redis, prefix, sealer, now } = deps;
   const key = `${prefix}:management-token`;
   const lock = `${key}:lock`;
   /** What this process last read, and the digest of how it stands in Redis: its generation. */
@@ -65,7 +70,14 @@ export function createManagementTokens(deps: Deps<WorkerConfig>) {
     }
   };
 
-  const fetchShared = async (): Promise<ManagementToken | undefined> => {
+  const { clientId, credential, managementAudience } = config;
+  const secret = credential.kind === 'key' ? publicPart(credential.key) : credential.secret;
+  const by = sealer.fingerprint([clientId, secret, managementAudience].join('\n'), 'credentials');
+  const isFresh = ({ renewAt }: ManagementToken): boolean => now() < renewAt;
+  const isProof = (token: ManagementToken): boolean =>
+    isFresh(token) && token.by === by && now() - (token.madeAt ?? 0) < PROOF_MS;
+
+  const fetchShared = async (isEnough = isFresh): Promise<ManagementToken | undefined> => {
     const owner = deps.random(9).toString('base64url');
     if ((await answered(redis.set(lock, owner, 'PX', LOCK_MS, 'NX'))) === null) {
       const restMs = await restLeft();
@@ -75,8 +87,8 @@ export function createManagementTokens(deps: Deps<WorkerConfig>) {
     try {
       // Whoever held the lock before us may have just stored one.
       const stored = await readShared();
-      if (stored && now() < stored.renewAt) return stored;
-      const token = await requestToken(deps);
+      if (stored && isEnough(stored)) return stored;
+      const token = { ...(await requestToken(deps)), madeAt: now(), by };
       reached('token.fetched');
       const sealed = sealer.seal(JSON.stringify(token), key);
       await answered(redis.set(key, sealed, 'PXAT', token.expiresAt));
@@ -118,14 +130,25 @@ export function createManagementTokens(deps: Deps<WorkerConfig>) {
     throw new TenantFault('away', { retryAfterMs: 1000 });
   };
 
+  const get = async (): Promise<ManagementToken> => {
+    if (held && isFresh(held.token)) return held.token;
+    underWay ??= obtain().finally(() => {
+      underWay = undefined;
+    });
+    return underWay;
+  };
+
   return {
     /** @throws {TenantFault} away, configuration */
-    async get(): Promise<ManagementToken> {
-      if (held && now() < held.token.renewAt) return held.token;
-      underWay ??= obtain().finally(() => {
-        underWay = undefined;
-      });
-      return underWay;
+    get,
+    /**
+     * Whether the credentials are still right: a cached token works on for its whole life after its secret
+     * was rotated. One token for all processes that start together. @throws {TenantFault}
+     */
+    async prove(): Promise<ManagementToken> {
+      const stored = await readShared();
+      if (!stored || !isFresh(stored)) return get();
+      return isProof(stored) ? stored : ((await fetchShared(isProof)) ?? stored);
     },
     /** The tenant refused this one. Only it is dropped, not a newer one. */
     async drop(token: ManagementToken): Promise<void> {
@@ -185,6 +208,10 @@ export async function requestToken(
     renewAt: now() + lifetimeMs - Math.max(Math.min(60_000, lifetimeMs / 2), lifetimeMs * AHEAD),
   };
 }
+
+/** What names a key without being one. */
+const publicPart = (key: KeyObject): string =>
+  createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
 
 /** Seconds or a date (RFC 9110 §10.2.3). */
 function retryAfterIn(field: string, now: number): { retryAfterMs?: number } {
