@@ -113,10 +113,12 @@ export function createChangeStore(
       const version = (before?.version ?? 0) + 1;
       if (result === 'written' && change)
         return { verdict, change, found: { value: change, version }, ...followed };
-      // The claim is gone. If what we meant to write is there, it was our own write that ended it.
-      const there = how.again && change ? await findChange(change.id) : undefined;
-      const isOurs = there?.version === version && there.value.status === change?.status;
-      if (!isOurs || change?.status === before?.value.status) throw new StaleClaim(how.claim!.task);
+      // The claim is gone before its time. If what we meant to write is there, our own write ended it, and
+      // what follows from it may have gone on since.
+      const { task, leftMs } = how.claim!;
+      const there = how.again && change && leftMs() > 0 ? await findChange(change.id) : undefined;
+      const isOurs = (there?.version ?? 0) >= version && there?.value.status === change?.status;
+      if (!there || !isOurs || change?.status === before?.value.status) throw new StaleClaim(task);
       return { verdict, change: there.value, found: there, ...followed };
     }
     throw new StoreUnavailable('a record did not hold still');

@@ -65,8 +65,7 @@ function connect(redisUrl: string, options: Options): RedisClient {
         const url = new URL(`redis://${host}`);
         return { host: url.hostname, port: Number(url.port || 26_379) };
       }),
-      ...(username ? { username: decodeURIComponent(username) } : {}),
-      ...(password ? { password: decodeURIComponent(password) } : {}),
+      ...login(username, password),
       ...(scheme === 'rediss' ? { tls: {} } : {}),
     });
   }
@@ -79,12 +78,16 @@ function connect(redisUrl: string, options: Options): RedisClient {
     clusterRetryStrategy: options.retryStrategy!,
     redisOptions: {
       ...options,
-      ...(username ? { username: decodeURIComponent(username) } : {}),
-      ...(password ? { password: decodeURIComponent(password) } : {}),
+      ...login(username, password),
       ...(protocol === 'rediss:' ? { tls: {} } : {}),
     },
   });
 }
+
+const login = (username = '', password = '') => ({
+  ...(username ? { username: decodeURIComponent(username) } : {}),
+  ...(password ? { password: decodeURIComponent(password) } : {}),
+});
 
 /** Refuses a Redis that evicts keys or keeps nothing on disk. @throws {VolatileRedis} */
 export async function checkDurability(redis: RedisClient): Promise<void> {

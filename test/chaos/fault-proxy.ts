@@ -16,6 +16,8 @@ export type FaultProxy = {
   resume(): void;
   /** What is asked still arrives, what is answered is lost; after `ms` these connections end. */
   swallowReplies(ms: number): void;
+  /** The same for the one connection that next asks something with this text in it. */
+  swallowReplyTo(text: string): void;
   /** The open connections stay open, and nothing ever comes through them again. */
   blackHole(): void;
   /** The server seems to have closed its half; the connection itself is there. */
@@ -27,12 +29,16 @@ export type FaultProxy = {
   close(): Promise<void>;
 };
 
+/** Until a connection whose answer was swallowed ends. */
+const SHORT_MS = 300;
+
 type Pair = { client: Socket; server: Socket; lostReplies: boolean; lostRequests: boolean };
 
 export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
   const pairs = new Set<Pair>();
   let delayMs = 0;
   let refused = false;
+  let unanswered: string | undefined;
   let gate: Promise<void> | undefined;
   let openGate = () => {};
 
@@ -40,6 +46,11 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     pairs.delete(pair);
     pair.client.destroy();
     pair.server.destroy();
+  };
+
+  const swallow = (struck: readonly Pair[], ms: number) => {
+    for (const pair of struck) pair.lostReplies = true;
+    setTimeout(() => struck.forEach(end), ms).unref();
   };
 
   const forward = (pair: Pair, from: Socket, to: Socket, isLost: () => boolean) => {
@@ -55,6 +66,10 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     };
     from.on('data', (bytes: Buffer) =>
       later(() => {
+        if (from === pair.client && unanswered !== undefined && bytes.includes(unanswered)) {
+          unanswered = undefined;
+          swallow([pair], SHORT_MS);
+        }
         if (!isLost()) to.write(bytes);
       }),
     );
@@ -106,10 +121,9 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
       });
     },
     resume,
-    swallowReplies(ms) {
-      const struck = [...pairs];
-      for (const pair of struck) pair.lostReplies = true;
-      setTimeout(() => struck.forEach(end), ms).unref();
+    swallowReplies: (ms) => swallow([...pairs], ms),
+    swallowReplyTo(text) {
+      unanswered = text;
     },
     blackHole() {
       for (const pair of pairs) pair.lostReplies = pair.lostRequests = true;

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import type { Redis } from 'ioredis';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { spawnRedis, type SpawnedRedis } from '../../demo/redis.ts';
@@ -153,4 +155,37 @@ describe('transitions', () => {
     await eventually(() => calls >= 3, 'a call after the next write');
     expect(calls).toBe(3);
   });
+});
+
+/** A server that takes what it is sent for Redis' or Sentinel's, and names itself as the master. */
+async function startListener() {
+  let heard = '';
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (bytes) => {
+      heard += bytes.toString();
+      const { port } = server.address() as AddressInfo;
+      const place = `*2\r\n$9\r\n127.0.0.1\r\n$${String(port).length}\r\n${port}\r\n`;
+      for (const command of bytes.toString().split(/(?<=\r\n)(?=\*\d)/)) {
+        if (command.includes('get-master-addr-by-name')) socket.write(place);
+        else socket.write(command.includes('sentinels') ? '*0\r\n' : '+OK\r\n');
+      }
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  return { at: `127.0.0.1:${(server.address() as AddressInfo).port}`, heard: () => heard };
+}
+
+test.each<[string, (at: string) => string]>([
+  ['one node', (at) => `redis://ada%40acme:p%2Fss%3A@${at}`],
+  ['a Sentinel', (at) => `redis+sentinel://ada%40acme:p%2Fss%3A@${at}/main`],
+  ['a Cluster', (at) => `redis://ada%40acme:p%2Fss%3A@${at},redis://ada%40acme:p%2Fss%3A@${at}`],
+])('user and password of %s may hold any character, percent-encoded', async (_, urlOf) => {
+  const listener = await startListener();
+  open({ url: urlOf(listener.at) }, 'commands');
+  await eventually(() => listener.heard().includes('ada@acme'), 'the user name');
+  expect(listener.heard()).toContain('p/ss:');
+  expect(listener.heard()).not.toContain('%40');
 });

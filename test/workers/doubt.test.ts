@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import type { FaultAction } from '../../stand-ins/tenant/faults.ts';
+import { startFaultProxy } from '../chaos/fault-proxy.ts';
 import { eventually, startWorld } from '../support/world.ts';
 import {
   callsAbout,
@@ -135,4 +136,22 @@ describe('a worker that lost its lease', () => {
       'PATCH 200',
     ]);
   });
+});
+
+test('an answer of Redis that is lost on the write that settles costs neither the line nor the measure', async () => {
+  const proxy = await startFaultProxy(Number(new URL(inject('redisUrl')).port));
+  onTestFinished(() => proxy.close());
+  const world = await startWorld({ env: { REDIS_URL: `redis://127.0.0.1:${proxy.port}` } });
+  for (const { url } of [{ url: world.api }, world.workers!])
+    await eventually(async () => (await fetch(`${url}/readyz`)).ok, `${url} to be ready`);
+  const asked = await invite(world);
+  // It follows from this write alone.
+  proxy.swallowReplyTo(`${asked.id}:mail.done`);
+  await click(world, asked.link);
+  const committed = () => world.logs.filter(({ event }) => event === 'email_change.committed');
+  await eventually(() => committed().length > 0, 'the line', 15_000);
+  const measures = await (await fetch(`${world.workers!.url}/metrics`)).text();
+  expect(measures).toContain('readdress_transitions_total{status="committed",reason=""} 1');
+  expect(committed()).toHaveLength(1);
+  expect(world.tenant.patches(asked.sub)).toHaveLength(1);
 });
