@@ -115,10 +115,12 @@ export function createChangeStore(
         return { verdict, change, found: { value: change, version }, ...followed };
       // The claim is gone before its time. If what we meant to write is there, our own write ended it, and
       // what follows from it may have gone on since.
-      const { task, leftMs } = how.claim!;
-      const there = how.again && change && leftMs() > 0 ? await findChange(change.id) : undefined;
+      const claim = how.claim!;
+      const there =
+        how.again && change && claim.leftMs() > 0 ? await findChange(change.id) : undefined;
       const isOurs = (there?.version ?? 0) >= version && there?.value.status === change?.status;
-      if (!there || !isOurs || change?.status === before?.value.status) throw new StaleClaim(task);
+      if (!there || !isOurs || change?.status === before?.value.status)
+        throw new StaleClaim(claim.task);
       return { verdict, change: there.value, found: there, ...followed };
     }
     throw new StoreUnavailable('a record did not hold still');
