@@ -639,7 +639,13 @@ describe('the due tasks', () => {
     await opened.store.decide(change.id, (latest) => write(latest, ...tasks));
     const names = async (now: number, most: number) => {
       opened.time.ahead = now - Date.now();
-      const { tasks: claimed, more } = await opened.store.claim('upkeep', most, 1, 'me', false);
+      const { tasks: claimed, more } = await opened.store.claim(
+        'upkeep',
+        most,
+        LEASE_MS,
+        'me',
+        false,
+      );
       return [...claimed.map(({ name }) => name), more];
     };
     expect(await names(NOW - 500, 10)).toEqual([false]);
