@@ -81,6 +81,9 @@ export const checkWorkers = (s: Values): string[] => [
   ...((s['AUTH0_CLIENT_SECRET'] === undefined) === (s['AUTH0_PRIVATE_KEY'] === undefined)
     ? ['AUTH0_CLIENT_SECRET: set this or AUTH0_PRIVATE_KEY, one of the two']
     : []),
+  ...((s['DKIM_SELECTOR'] === undefined) === (s['DKIM_PRIVATE_KEY'] === undefined)
+    ? []
+    : ['DKIM_SELECTOR: goes with DKIM_PRIVATE_KEY: set both, or none']),
   ...(s['WEBHOOK_URL'] !== undefined && s['WEBHOOK_SECRETS'] === undefined
     ? ['WEBHOOK_SECRETS: is required with WEBHOOK_URL']
     : []),

@@ -202,9 +202,23 @@ export const privateKey = z
   })
   .refine((key) => key.asymmetricKeyType === 'rsa', 'write an RSA key');
 
-const locale = z.enum(LOCALES, `write one of ${LOCALES.join(', ')}`);
+/** As platforms write it, too: `pt`, `PT-br`, `zh`. */
+const spokenAs = (text: string): Locale | undefined => {
+  const [language] = text.toLowerCase().split('-');
+  return LOCALES.find(
+    (each) =>
+      each.toLowerCase() === text.toLowerCase() ||
+      (text.length === 2 && each.startsWith(`${language}-`)),
+  );
+};
+const locale = z.string().transform((text, ctx): Locale => {
+  const known = spokenAs(text);
+  if (known) return known;
+  ctx.addIssue({ code: 'custom', message: `write one of ${LOCALES.join(', ')}` });
+  return z.NEVER;
+});
 const locales = list.transform((items, ctx): Locale[] => {
-  const known = LOCALES.filter((each) => items.includes(each));
+  const known = LOCALES.filter((each) => items.some((item) => spokenAs(item) === each));
   if (known.length > 0 && known.length === new Set(items).size) return known;
   ctx.addIssue({ code: 'custom', message: `write some of ${LOCALES.join(', ')}` });
   return z.NEVER;

@@ -48,9 +48,16 @@ export const shared = z.object({
     .regex(/^#[0-9a-f]{6}$/i, 'write a colour like #0a66c2')
     .default('#2457d6'),
   SUPPORT_URL: url.optional(),
+  PASSWORD_RESET_URL: url.optional(),
   LINK_STYLE: z.enum(['fragment', 'query'], 'write fragment or query').default('fragment'),
   CONFIRM_URL: url.optional(),
 });
+
+const mailAddress = z
+  .string()
+  .regex(/^[^\p{Cc}<>",;]*<[^\s<>@,;"]+@[^\s<>@,;"]+>$|^[^\s<>@,;"]+@[^\s<>@,;"]+$/u, {
+    message: 'write one address, like Example <no-reply@example.com>',
+  });
 
 /** Of the API alone. */
 export const api = z.object({
@@ -78,6 +85,10 @@ export const api = z.object({
   LIMIT_IP: limit.prefault('60/1m'),
   LIMIT_LINK: limit.prefault('30/1m'),
   RESEND_AFTER: duration('1s', '24h').prefault('60s'),
+  GEO_COUNTRY_HEADER: z
+    .string()
+    .regex(/^[a-z\d-]{1,100}$/i, 'write the name of a header, like CF-IPCountry')
+    .optional(),
   APP_LINKS_IOS: iosApps.prefault(''),
   APP_LINKS_ANDROID: androidApps.prefault(''),
   OLD_MAILBOX_WAIT: duration('0s', '30d').prefault('0s'),
@@ -104,11 +115,7 @@ export const workers = z.object({
     return z.NEVER;
   }),
   ALLOW_INSECURE_SMTP: flag.prefault('0'),
-  MAIL_FROM: z
-    .string()
-    .regex(/^[^\p{Cc}<>",;]*<[^\s<>@,;"]+@[^\s<>@,;"]+>$|^[^\s<>@,;"]+@[^\s<>@,;"]+$/u, {
-      message: 'write one address, like Example <no-reply@example.com>',
-    }),
+  MAIL_FROM: mailAddress,
   COMMIT_DEADLINE: duration('1s', '30d').prefault('72h'),
   UNDO_LOCK: duration('0s', '30d').prefault('24h'),
   REVOKE: z.enum(['none', 'sessions', 'all'], 'write none, sessions or all').default('none'),
@@ -118,7 +125,12 @@ export const workers = z.object({
   SYNC_NAME: z.enum(['on', 'off'], 'write on or off').default('off'),
   WEBHOOK_SECRETS: webhookSecrets.optional(),
   WEBHOOK_INCLUDE_ADDRESSES: flag.prefault('0'),
-  PASSWORD_RESET_URL: url.optional(),
+  MAIL_REPLY_TO: mailAddress.optional(),
+  DKIM_SELECTOR: z
+    .string()
+    .regex(/^[a-z\d](?:[a-z\d._-]*[a-z\d])?$/i, 'write the selector, like mail')
+    .optional(),
+  DKIM_PRIVATE_KEY: privateKey.optional(),
   WORKER_HOST: z.string().default('127.0.0.1'),
   WORKER_PORT: integer(0, 65_535).prefault('9464'),
   TASK_LEASE: duration('5s', '25s').prefault('25s'),

@@ -2,7 +2,8 @@
  * What each setting is, in words, in the order in which they are read. `.env.example`, docs/settings.md, the README's
  * table and the JSON schema are written from this and the schema (`npm run settings`); a test holds them together.
  */
-import type { api, shared, workers } from './config-schema.ts';
+import type { api, shared } from './config-schema.ts';
+import { WORKERS } from './config-words-workers.ts';
 import { LOCALES } from './locales/messages.ts';
 
 export type Words = {
@@ -15,9 +16,9 @@ export type Words = {
   secret?: true;
 };
 
-type Of<T extends { shape: object }> = Record<keyof T['shape'], Words>;
+export type WordsOf<T extends { shape: object }> = Record<keyof T['shape'], Words>;
 
-const BOTH: Of<typeof shared> = {
+const BOTH: WordsOf<typeof shared> = {
   REDIS_URL: {
     about:
       'redis:// or rediss://; a comma list for a Cluster; redis+sentinel://host:port,host:port/master',
@@ -67,6 +68,10 @@ const BOTH: Of<typeof shared> = {
     about: 'Where mails and pages send whoever needs help',
     example: 'https://example.com/help',
   },
+  PASSWORD_RESET_URL: {
+    about: 'Where a new password is set: offered in warnings, and after an undo',
+    example: 'https://app.example.com/reset-password',
+  },
   LIMIT_ADDRESS_FIRST: {
     about:
       'Mails to one new mailbox: the first ones of each user to it, in all (docs/decisions/0007-limits.md)',
@@ -101,7 +106,7 @@ const BOTH: Of<typeof shared> = {
   },
 };
 
-const API: Of<typeof api> = {
+const API: WordsOf<typeof api> = {
   HOST: { about: 'The address that the API listens on' },
   PORT: { about: 'The port that the API listens on' },
   AUTH0_AUDIENCE: {
@@ -157,6 +162,11 @@ const API: Of<typeof api> = {
       'Addresses or CIDR ranges of your proxies, or loopback, linklocal, uniquelocal. Off when empty',
     example: '10.0.0.0/8',
   },
+  GEO_COUNTRY_HEADER: {
+    about:
+      'A header in which a trusted proxy names the country of the caller, for the notice. Counts only with TRUST_PROXY',
+    example: 'CF-IPCountry',
+  },
   APP_LINKS_IOS: {
     about: 'Apps that may open the mailed links: <team id>.<bundle id>, comma list',
     example: 'TEAMID1234.com.example.app',
@@ -182,67 +192,6 @@ const API: Of<typeof api> = {
     about:
       'A port for Prometheus, apart from the public one (the workers have theirs, WORKER_PORT). Off when empty',
     example: '9465',
-  },
-};
-
-const WORKERS: Of<typeof workers> = {
-  AUTH0_CLIENT_ID: { about: 'The machine-to-machine application with read:users and update:users' },
-  AUTH0_CLIENT_SECRET: {
-    about: 'Its secret; or AUTH0_PRIVATE_KEY: one of the two',
-    secret: true,
-  },
-  AUTH0_PRIVATE_KEY: {
-    about: 'PEM, RSA, for private_key_jwt: instead of a secret',
-    secret: true,
-  },
-  AUTH0_MANAGEMENT_AUDIENCE: {
-    about: 'The identifier of the Management API',
-    otherwise: 'AUTH0_BASE_URL/api/v2/',
-  },
-  AUTH0_RATE: {
-    about: 'Management API calls per second for the whole deployment (Free tenants allow 2)',
-  },
-  SMTP_URL: {
-    about: 'The mail server: smtp:// with STARTTLS, or smtps://',
-    example: 'smtp://user:password@smtp.example.com:587',
-    secret: true,
-  },
-  ALLOW_INSECURE_SMTP: {
-    about: '1 allows SMTP without TLS off loopback. Links would travel in clear',
-  },
-  MAIL_FROM: { about: 'The sender of all mails', example: 'Example <no-reply@example.com>' },
-  COMMIT_DEADLINE: {
-    about: 'How long a confirmed change may wait for Auth0 before its owner is told that it failed',
-  },
-  REVOKE: {
-    about:
-      "End the user's sessions after a commit: none, sessions, or all (refresh tokens too). Best effort, Enterprise plans only; needs delete:sessions and delete:refresh_tokens. Always tried after an undo",
-  },
-  UNVERIFIED_MAILBOX: {
-    about:
-      'A current address that the tenant does not call verified: informed (no cancel, approve or undo), or trusted (docs/decisions/0010-standing.md)',
-  },
-  SYNC_NAME: { about: 'on: a display name that equals the old address follows it' },
-  WEBHOOK_SECRETS: {
-    about: 'One or more secrets, newest first: echo whsec_$(openssl rand -base64 32)',
-    secret: true,
-  },
-  WEBHOOK_INCLUDE_ADDRESSES: {
-    about: '1 puts the old and the new address into webhook events',
-  },
-  UNDO_LOCK: { about: 'After an undo no change can be asked for during this time' },
-  TENANT_PATIENCE: {
-    about:
-      'How long after it was sent a write can still take effect at the tenant. Auth0 lets the script of a custom database run for about 20 s; below 25s the account may be written to twice',
-  },
-  PASSWORD_RESET_URL: {
-    about: 'Offered in mails after an undo',
-    example: 'https://app.example.com/reset-password',
-  },
-  WORKER_HOST: { about: 'The address for /livez, /readyz and /metrics of the workers' },
-  WORKER_PORT: { about: 'The port for /livez, /readyz and /metrics of the workers' },
-  TASK_LEASE: {
-    about: 'How long a worker may hold a task before another takes it over, 5s to 25s. For tests',
   },
 };
 

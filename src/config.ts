@@ -78,6 +78,8 @@ const sharedConfig = (s: Shared) => {
     shutdownGraceMs: s.SHUTDOWN_GRACE,
     linkStyle: s.LINK_STYLE,
     confirmUrl: s.CONFIRM_URL?.href ?? `${trimSlash(s.PUBLIC_URL)}/confirm`,
+    /** Where a password is set anew; offered where somebody else may have had it. */
+    ...(s.PASSWORD_RESET_URL ? { passwordResetUrl: s.PASSWORD_RESET_URL.href } : {}),
     brand: {
       name: s.BRAND_NAME ?? s.PUBLIC_URL.hostname,
       color: s.BRAND_COLOR,
@@ -116,6 +118,8 @@ const apiConfig = (s: Api) =>
     corsOrigins: s.CORS_ORIGINS.map((origin) => new URL(origin).origin),
     returnUrls: s.RETURN_URLS,
     trustProxy: s.TRUST_PROXY,
+    /** Counts only as said by a proxy that is trusted. */
+    geoCountryHeader: s.TRUST_PROXY.length > 0 ? s.GEO_COUNTRY_HEADER?.toLowerCase() : undefined,
     limits: { user: s.LIMIT_USER, ip: s.LIMIT_IP, link: s.LIMIT_LINK },
     resendAfterMs: s.RESEND_AFTER,
     appLinksIos: s.APP_LINKS_IOS,
@@ -150,7 +154,11 @@ const workerConfig = (s: Workers) => {
     syncName: s.SYNC_NAME === 'on',
     webhookSecrets: s.WEBHOOK_SECRETS ?? [],
     webhookIncludesAddresses: s.WEBHOOK_INCLUDE_ADDRESSES,
-    ...(s.PASSWORD_RESET_URL ? { passwordResetUrl: s.PASSWORD_RESET_URL.href } : {}),
+    ...(s.MAIL_REPLY_TO === undefined ? {} : { replyTo: s.MAIL_REPLY_TO }),
+    dkim:
+      s.DKIM_SELECTOR === undefined || s.DKIM_PRIVATE_KEY === undefined
+        ? undefined
+        : { selector: s.DKIM_SELECTOR, privateKey: s.DKIM_PRIVATE_KEY },
     operators: { host: s.WORKER_HOST, port: s.WORKER_PORT },
     taskLeaseMs: s.TASK_LEASE,
     /** How long after it was sent a PATCH can still take effect. */

@@ -83,3 +83,7 @@ export function linkUrl(config: Config, change: EmailChange, purpose: Purpose): 
   url.searchParams.set('token', token);
   return url.href;
 }
+
+/** The language of the mail that a link of this purpose came in, as far as anybody said one. */
+export const languageOfMail = (change: EmailChange, purpose: Purpose): string | undefined =>
+  purpose === 'confirm' ? change.locale : change.account?.language;

@@ -102,7 +102,7 @@ describe('the built service', () => {
       15_000,
     );
     const closed = () => service.logs.some(({ event }) => event === 'workers.closed');
-    expect(await eventually(closed)).toBe(true);
+    expect(await eventually(closed, 'its last word', 15_000)).toBe(true);
   });
 
   test('a .env in its folder is read, and the environment goes before it', async () => {

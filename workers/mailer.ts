@@ -38,6 +38,8 @@ export type Mailer = {
 export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
   const { smtpUrl } = config;
   const secure = smtpUrl.protocol === 'smtps:';
+  const from = mailboxIn(config.mailFrom);
+  const domain = from.address.split('@')[1]!;
   const transport = nodemailer.createTransport({
     pool: true,
     maxConnections: 5,
@@ -58,6 +60,15 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
     connectionTimeout: 8000,
     greetingTimeout: 8000,
     socketTimeout: 12_000,
+    ...(config.dkim
+      ? {
+          dkim: {
+            domainName: domain,
+            keySelector: config.dkim.selector,
+            privateKey: config.dkim.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+          },
+        }
+      : {}),
     disableFileAccess: true,
     disableUrlAccess: true,
   });
@@ -79,9 +90,6 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
     };
     done();
   });
-  const sender = /<(.+)>$/.exec(config.mailFrom)?.[1] ?? config.mailFrom;
-  const senderName = config.mailFrom.includes('<') ? config.mailFrom.split('<')[0]!.trim() : '';
-  const domain = sender.split('@')[1]!;
   const idOf = (id: string | undefined) => id && `<${id}@${domain}>`;
 
   return {
@@ -93,9 +101,10 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
       const timer = setTimeout(() => late.abort(), timeoutMs);
       try {
         await transport.sendMail({
-          from: { name: senderName, address: sender },
+          from,
+          replyTo: config.replyTo === undefined ? undefined : mailboxIn(config.replyTo),
           to: { name: '', address: to },
-          envelope: { from: sender, to: [{ name: '', address: to }] },
+          envelope: { from: from.address, to: [{ name: '', address: to }] },
           messageId: idOf(mail.id),
           inReplyTo: idOf(mail.answers),
           references: idOf(mail.answers),
@@ -121,6 +130,12 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
     close: () => transport.close(),
   };
 }
+
+/** `Example <no-reply@example.com>`, in parts. */
+const mailboxIn = (text: string): { name: string; address: string } => ({
+  name: text.includes('<') ? text.split('<')[0]!.trim() : '',
+  address: /<(.+)>$/.exec(text)?.[1] ?? text,
+});
 
 /** What nodemailer, too, calls an address that it can not write to. No server has heard of it yet. */
 const UNMAILABLE = 'EENVELOPE';

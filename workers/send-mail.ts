@@ -75,7 +75,7 @@ export const sendMail: Processor = async ({ deps, name, claim, hold, reached }) 
   if (muted) return end('muted', (latest) => mailMuted(latest, name));
 
   const { kind, code } = await deps.mailer.send(
-    compose(deps.config, change, template, name, to),
+    compose(deps, change, template, name, to),
     sharesOf(deps.config).mailMs,
   );
   reached('sent');
@@ -121,7 +121,7 @@ const isSettled = ({ mails }: EmailChange, name: string): boolean =>
 
 /** What each mailbox may see: its own address in clear, the other side's masked. */
 function compose(
-  config: WorkerConfig,
+  { config, now }: WorkerDeps,
   change: EmailChange,
   template: Template,
   name: string,
@@ -138,7 +138,13 @@ function compose(
     currentEmail: side === 'new' && current !== undefined ? maskEmail(current) : current,
     links: byPurpose((purpose) => linkUrl(config, change, purpose)),
     codes: byPurpose((purpose) => linkToken(change, purpose)),
+    now: now(),
     expiresAt: change.expiresAt,
+    askedAt: change.requestedAt,
+    origin: change.origin,
+    // As with the language: nobody who holds a session sets the clock of the other mailbox.
+    zone: side === 'new' ? change.timeZone : change.account?.timeZone,
+    asksCurrent: change.requires.includes('current'),
     waivesAt: change.waivesAt,
     silenceConsents: change.waiverMs !== undefined,
     typedCode:

@@ -13,6 +13,8 @@ export type Account = {
   name?: string | undefined;
   /** What the account itself says of its language, as it says it; nobody's request decides that. */
   language?: string | undefined;
+  /** Where the account's clock hangs, an IANA name, where the account says so. */
+  timeZone?: string | undefined;
   /** The database identity whose address changes, and the connection that holds it. */
   connection: string;
   identity: string;
@@ -33,6 +35,7 @@ export type DirectoryUser = {
   emailVerified: boolean;
   name?: string | undefined;
   language?: string | undefined;
+  timeZone?: string | undefined;
   blocked: boolean;
   passwordResetAt: number;
   /** How far the tenant's clock is ahead of ours (ms), as far as its answer showed. */

@@ -60,6 +60,7 @@ function takeSnapshot(
     email: user.email,
     name: user.name,
     language: user.language,
+    timeZone: user.timeZone,
     emailVerified: user.emailVerified,
     connection: user.identity.connection,
     identity: user.identity.id,

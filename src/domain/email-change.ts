@@ -46,6 +46,9 @@ export type Side = 'new' | 'current';
 export const PURPOSES = ['confirm', 'approve', 'cancel', 'undo'] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
+/** `country`: an ISO 3166 code, where a trusted header says so. */
+export type Origin = { browser?: string; system?: string; country?: string };
+
 export type CanceledBy = 'user' | 'current-mailbox' | 'operator' | 'undo';
 /** Whether the user's sessions were ended; `unsupported` by the tenant's plan. */
 export type Revocation = 'pending' | 'done' | 'unsupported' | 'failed';
@@ -82,6 +85,8 @@ export type EmailChange = {
   locale: string;
   /** Of the requester, for times in mails: an IANA name. */
   timeZone?: string | undefined;
+  /** From where it was asked for, in words of ours: never the raw header, never an IP. */
+  origin?: Origin;
   returnTo?: string | undefined;
   /** The account as it was when the invitation was made; absent until then. */
   account?: Account;

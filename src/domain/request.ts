@@ -27,7 +27,7 @@ export type Postage = {
   notBefore?: number;
 };
 
-type Wish = Pick<EmailChange, 'email' | 'locale' | 'timeZone' | 'returnTo'>;
+type Wish = Pick<EmailChange, 'email' | 'locale' | 'timeZone' | 'origin' | 'returnTo'>;
 type Terms = Pick<EmailChange, 'id' | 'sub' | 'secret' | 'requires' | 'waiverMs' | 'authTime'>;
 export type Request = Wish & Terms & { postage: Postage };
 export type Timing = { linkTtlMs: number; resendAfterMs: number; committed?: CommittedLimit };

@@ -8,7 +8,20 @@ import { match } from '@formatjs/intl-localematcher';
 import { IntlMessageFormat } from 'intl-messageformat';
 import type english from './en.json';
 
-export const LOCALES = ['en', 'de', 'es', 'fr', 'pt', 'ja', 'ar'] as const;
+export const LOCALES = [
+  'en',
+  'de',
+  'es',
+  'fr',
+  'it',
+  'pt-BR',
+  'nl',
+  'pl',
+  'tr',
+  'ja',
+  'zh-Hans',
+  'ar',
+] as const;
 export type Locale = (typeof LOCALES)[number];
 export type MessageKey = keyof typeof english;
 type Catalog = Record<MessageKey, string>;
@@ -103,22 +116,8 @@ const isolate = (values: Record<string, string>): Record<string, string> =>
     ]),
   );
 
-const times = new Map<Locale, Intl.DateTimeFormat>();
-
-/** An absolute time with its zone named, the same for every reader: `August 17, 2026 at 2:05 PM UTC`. */
-export function formatTime(locale: Locale, epochMs: number): string {
-  let format = times.get(locale);
-  if (!format) {
-    format = new Intl.DateTimeFormat(locale, {
-      year: 'numeric',
-      month: 'long',
-      day: 'numeric',
-      hour: 'numeric',
-      minute: '2-digit',
-      timeZone: 'UTC',
-      timeZoneName: 'short',
-    });
-    times.set(locale, format);
-  }
-  return format.format(epochMs);
+/** The country of this ISO 3166 code; `undefined` for what is none. */
+export function countryName(locale: Locale, code: string): string | undefined {
+  const names = new Intl.DisplayNames(locale, { type: 'region', fallback: 'none' });
+  return names.of(code);
 }

@@ -1,5 +1,5 @@
 /** What each mail says, as data: which sentences, facts and buttons, in which order. */
-import type { CanceledBy, Purpose, Reason } from '../domain/email-change.ts';
+import type { CanceledBy, Origin, Purpose, Reason } from '../domain/email-change.ts';
 import type { Template } from '../domain/mails.ts';
 import type { MessageKey } from '../locales/messages.ts';
 import type { Brand } from './brand.ts';
@@ -14,9 +14,17 @@ export type MailFacts = {
   links: Partial<Record<Purpose, string>>;
   /** The bare link tokens (64 base64url characters), printed in groups as the code to paste. */
   codes: Partial<Record<Purpose, string>>;
-  /** Epoch ms. */
+  /** Epoch ms: when it is rendered, and when the links end. */
+  now: number;
   expiresAt: number;
+  /** When and from where it was asked for. */
+  askedAt: number;
+  origin?: Origin | undefined;
+  /** Where the reader's clock hangs, an IANA name; UTC when nobody knows. */
+  zone?: string | undefined;
   undoUntil?: number | undefined;
+  /** The current mailbox has to approve it too. */
+  asksCurrent?: boolean;
   /** The silence of the current mailbox will count as consent, some time after the click. */
   silenceConsents?: boolean | undefined;
   /** When it does, once the new mailbox has confirmed. */
@@ -33,8 +41,17 @@ export type MailFacts = {
 };
 type Ending = 'expired' | 'superseded' | `canceled.${CanceledBy}`;
 
-export type Time = 'validUntil' | 'undoUntil' | 'waivesAt';
-export type Fact = 'account' | 'current' | 'previous' | 'new' | 'typedCode' | Time;
+export type Fact =
+  | 'account'
+  | 'current'
+  | 'previous'
+  | 'new'
+  | 'typedCode'
+  | 'askedAt'
+  | 'askedFrom'
+  | 'validUntil'
+  | 'undoUntil'
+  | 'waivesAt';
 export type Block =
   | { say: MessageKey; when?: (facts: MailFacts) => boolean }
   | { list: readonly Fact[] }
@@ -42,11 +59,14 @@ export type Block =
   | { explain: 'ending' | 'refusal' };
 type Content = { subject: MessageKey; blocks: readonly Block[] };
 
+/** By these its reader knows: that was me, or that was not. */
+const ASKED = ['current', 'new', 'askedAt', 'askedFrom', 'validUntil'] as const satisfies Fact[];
+const RESET = { act: 'reset', label: 'mail.reset.action' } as const satisfies Block;
 const CANCEL = [
   { say: 'mail.cancel.warning' },
   { act: 'cancel', label: 'mail.cancel.action' },
+  RESET,
 ] as const satisfies Block[];
-const RESET = { act: 'reset', label: 'mail.reset.action' } as const satisfies Block;
 
 export const CONTENT: Record<Template, Content> = {
   confirm: {
@@ -55,6 +75,7 @@ export const CONTENT: Record<Template, Content> = {
       { say: 'mail.confirm.intro' },
       { list: ['account', 'new', 'validUntil', 'typedCode'] },
       { say: 'mail.confirm.effect' },
+      { say: 'mail.confirm.also', when: (facts) => facts.asksCurrent === true },
       { act: 'confirm', label: 'mail.confirm.action' },
       { say: 'mail.confirm.ignore' },
     ],
@@ -63,7 +84,7 @@ export const CONTENT: Record<Template, Content> = {
     subject: 'mail.notice.subject',
     blocks: [
       { say: 'mail.notice.intro' },
-      { list: ['current', 'new', 'validUntil'] },
+      { list: ASKED },
       { say: 'mail.notice.effect' },
       ...CANCEL,
     ],
@@ -81,7 +102,7 @@ export const CONTENT: Record<Template, Content> = {
     subject: 'mail.approve.subject',
     blocks: [
       { say: 'mail.approve.intro' },
-      { list: ['current', 'new', 'validUntil'] },
+      { list: ASKED },
       { say: 'mail.approve.effect' },
       { say: 'mail.approve.ignore', when: (facts) => !facts.silenceConsents },
       { say: 'mail.approve.silence', when: (facts) => facts.silenceConsents === true },
@@ -115,6 +136,7 @@ export const CONTENT: Record<Template, Content> = {
       { say: 'mail.changed.effect' },
       { say: 'mail.changed.warning' },
       { act: 'undo', label: 'mail.changed.action' },
+      RESET,
     ],
   },
   approved: {
@@ -162,12 +184,17 @@ export const CONTENT: Record<Template, Content> = {
   },
   undone: {
     subject: 'mail.undone.subject',
-    blocks: [{ say: 'mail.undone.intro' }, { say: 'mail.undone.next' }, RESET],
+    blocks: [
+      { say: 'mail.undone.intro' },
+      { list: ['previous', 'new'] },
+      { say: 'mail.undone.next' },
+    ],
   },
   restored: {
     subject: 'mail.restored.subject',
     blocks: [
       { say: 'mail.restored.intro' },
+      { list: ['account', 'new'] },
       { say: 'mail.restored.next', when: (facts) => facts.password === undefined },
       { say: 'mail.restored.password', when: (facts) => facts.password === 'replaced' },
       { say: 'mail.restored.password-failed', when: (facts) => facts.password === 'failed' },

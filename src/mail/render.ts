@@ -6,17 +6,19 @@
  */
 import { readFileSync } from 'node:fs';
 import { Liquid } from 'liquidjs';
-import type { Purpose } from '../domain/email-change.ts';
+import { CODE_TTL_MS } from '../domain/code.ts';
+import type { Origin, Purpose } from '../domain/email-change.ts';
 import type { Template } from '../domain/mails.ts';
 import {
+  countryName,
   direction,
-  formatTime,
   message,
   type Locale,
   type MessageKey,
 } from '../locales/messages.ts';
+import { formatAt, formatDate, formatMoment, formatSpan, formatUntil } from '../locales/times.ts';
 import { readableOn, textOn, WHITE, type Brand } from './brand.ts';
-import { CONTENT, type Block, type Fact, type MailFacts, type Time } from './content.ts';
+import { CONTENT, type Block, type Fact, type MailFacts } from './content.ts';
 import { wrap } from './wrap.ts';
 
 export type Mail = { subject: string; text: string; html: string };
@@ -81,7 +83,7 @@ export function renderMail(
 
 /** All that is said in one language. */
 function sectionOf(template: Template, locale: Locale, facts: MailFacts) {
-  const say: Say = (key) => message(locale, key, { brand: facts.brand.name });
+  const say: Say = (key, more) => message(locale, key, { brand: facts.brand.name, ...more });
   const { subject, blocks } = CONTENT[template];
   return {
     locale,
@@ -93,7 +95,7 @@ function sectionOf(template: Template, locale: Locale, facts: MailFacts) {
   };
 }
 
-type Say = (key: MessageKey) => string;
+type Say = (key: MessageKey, more?: Record<string, string>) => string;
 
 function partsOf(block: Block, locale: Locale, facts: MailFacts, say: Say): Part[] {
   if ('list' in block) return [{ kind: 'facts', rows: rowsOf(block.list, locale, facts, say) }];
@@ -115,29 +117,45 @@ function explanation(
 const text = (words: string): Part => ({ kind: 'text', text: words });
 
 function rowsOf(list: readonly Fact[], locale: Locale, facts: MailFacts, say: Say): Row[] {
-  const time = (at: number | undefined): string | undefined =>
-    at === undefined ? undefined : formatTime(locale, at);
+  const { zone, now } = facts;
+  const clock = { locale, zone, now };
+  const time = (format: (at: number) => string, at: number | undefined): string | undefined =>
+    at === undefined ? undefined : format(at);
   const values: Record<Fact, string | undefined> = {
     account: facts.currentEmail,
     current: facts.currentEmail,
     previous: facts.currentEmail,
     new: facts.email,
-    validUntil: time(facts.expiresAt),
-    undoUntil: time(facts.undoUntil),
-    waivesAt: time(facts.waivesAt),
+    validUntil: formatUntil(clock, facts.expiresAt),
+    undoUntil: time((at) => formatDate(locale, at, zone), facts.undoUntil),
+    waivesAt: time((at) => formatAt(clock, at), facts.waivesAt),
     typedCode: facts.typedCode,
+    askedAt: formatMoment(locale, facts.askedAt, zone),
+    askedFrom: originOf(locale, facts.origin),
   };
   return list.flatMap((fact) => {
     const value = values[fact];
-    const isAddress = !TIMES.includes(fact);
+    const isAddress = !WORDS.includes(fact);
     if (value === undefined) return [];
+    const span = formatSpan(locale, CODE_TTL_MS);
     return [
-      { label: say(`fact.${fact}`), value: isAddress ? plain(value) : value, ltr: isAddress },
+      {
+        label: say(`fact.${fact}`, { span }),
+        value: isAddress ? plain(value) : value,
+        ltr: isAddress,
+      },
     ];
   });
 }
 
-const TIMES: readonly Fact[] = ['validUntil', 'undoUntil', 'waivesAt'] satisfies Time[];
+/** Said in the reader's language; all others are addresses and codes. */
+const WORDS: readonly Fact[] = ['validUntil', 'undoUntil', 'waivesAt', 'askedAt', 'askedFrom'];
+
+/** `Firefox, Windows, Germany`, as far as it is known. */
+function originOf(locale: Locale, { browser, system, country }: Origin = {}): string | undefined {
+  const names = [browser, system, country && countryName(locale, country)];
+  return names.filter(Boolean).join(', ') || undefined;
+}
 
 /** An address can neither start a new line in the text part nor turn the direction of what follows. */
 const plain = (address: string): string => address.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '');

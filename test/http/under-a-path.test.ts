@@ -34,7 +34,7 @@ test('links, Location, forms, redirects, assets and problem types all lead below
   const own = [...page.text.matchAll(/(?:src|href)="(\/[^"]*)"/g)].map(([, path]) => path!);
   expect(own.length).toBeGreaterThan(2);
   for (const path of own) {
-    expect(path).toMatch(/^\/account\/assets\//);
+    expect(path).toMatch(/^\/account\/(?:assets\/|confirm\?lang=)/);
     expect((await world.call('GET', path)).status, path).toBe(200);
   }
 

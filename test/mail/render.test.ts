@@ -35,6 +35,9 @@ const FACTS: MailFacts = {
     PURPOSES.map((purpose) => [purpose, `https://id.acme.example/${purpose}#${token(purpose)}`]),
   ),
   codes: Object.fromEntries(PURPOSES.map((purpose) => [purpose, token(purpose)])),
+  now: Date.UTC(2026, 7, 17, 13, 5),
+  askedAt: Date.UTC(2026, 7, 17, 13, 4),
+  origin: { browser: 'Firefox', system: 'Windows', country: 'DE' },
   expiresAt: Date.UTC(2026, 7, 17, 14, 5),
   undoUntil: Date.UTC(2026, 7, 24, 14, 5),
   waivesAt: Date.UTC(2026, 7, 20, 9, 30),
@@ -190,12 +193,16 @@ test('what is not known is left out, down to the bare minimum', () => {
     email: 'ada@new.example',
     links: FACTS.links,
     codes: {},
+    now: FACTS.now,
+    askedAt: FACTS.askedAt,
     expiresAt: FACTS.expiresAt,
   };
   for (const template of TEMPLATES) {
     const { text, html } = renderMail(template, 'en', bare);
     expect(text + html).not.toMatch(/undefined|null|NaN/);
-    expect(text).not.toMatch(/Account:|Current address:|Previous address:|undone until|Questions/);
+    expect(text).not.toMatch(
+      /Account:|Current address:|Previous address:|undo this until|From:|Questions/,
+    );
   }
   expect(renderMail('done', 'en', bare).text).not.toContain('previous address');
 });
@@ -206,4 +213,23 @@ test('a mail without the link it is for is a bug, not a mail', () => {
 
 test('the same facts give the same bytes', () => {
   expect(renderMail('confirm', 'ja', FACTS)).toEqual(renderMail('confirm', 'ja', { ...FACTS }));
+});
+
+test('a notice says when it was asked for and from where, and never more than is known', () => {
+  const { text } = renderMail('notice', 'en', { ...FACTS, zone: 'America/Los_Angeles' });
+  expect(text).toContain('Asked:\n    August 17, 2026 at 6:04 AM PDT');
+  expect(text).toContain('From:\n    Firefox, Windows, Germany');
+  expect(text).toContain('Valid for:\n    1 hour, until August 17, 2026 at 7:05 AM PDT');
+  const { origin: _, ...unknown } = FACTS;
+  expect(renderMail('notice', 'en', unknown).text).not.toContain('From:');
+  expect(renderMail('notice', 'de', { ...FACTS, origin: { country: 'JP' } }).text).toContain(
+    'Japan',
+  );
+});
+
+test('an undo deadline is a date, in the zone of its reader', () => {
+  const late = { ...FACTS, undoUntil: Date.UTC(2026, 7, 24, 23, 0), zone: 'Asia/Tokyo' };
+  expect(renderMail('changed', 'en', late).text).toContain(
+    'You can undo this until:\n    August 25, 2026\n',
+  );
 });

@@ -23,7 +23,7 @@ const ACCOUNTS: [what: string, account: Partial<TenantUser>, locale: Locale][] =
   ['app_metadata.language', { app_metadata: { language: 'de' } }, 'de'],
   ['app_metadata.lang', { app_metadata: { lang: 'fr-CA' } }, 'fr'],
   ['user_metadata.locale', { user_metadata: { locale: 'es_ES' } }, 'es'],
-  ['user_metadata.preferred_language', { user_metadata: { preferred_language: 'PT-br' } }, 'pt'],
+  ['user_metadata.preferred_language', { user_metadata: { preferred_language: 'PT-br' } }, 'pt-BR'],
   [
     'app_metadata before user_metadata',
     { app_metadata: { language: 'de' }, user_metadata: { language: 'fr' } },

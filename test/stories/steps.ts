@@ -125,7 +125,8 @@ export async function press(
 }
 
 /** What the catalogue says, as a reader of a page or mail sees it. */
-export const words = (key: MessageKey): string => message('en', key, { brand: 'Acme' });
+export const words = (key: MessageKey): string =>
+  message('en', key, { brand: 'Acme', span: '10 minutes' });
 export const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ');
 
 /** From the request to the committed change. */

@@ -83,11 +83,10 @@ describe('the previous mailbox', () => {
     const restored = await mail(world, stolen, 'restored');
     const undone = await mail(world, stolen, 'undone');
     expect([restored.to, undone.to]).toEqual([[A], [B]]);
-    for (const { text, html } of [restored, undone]) {
-      expect(text).toContain(RESET);
-      expect(html).toContain(RESET);
-      expect(text).not.toMatch(/#[\w-]{64}/);
-    }
+    // Whoever has the new mailbox is perhaps the thief, and needs no way to a new password.
+    expect([restored.text.includes(RESET), undone.text.includes(RESET)]).toEqual([true, false]);
+    expect([restored.html.includes(RESET), undone.html.includes(RESET)]).toEqual([true, false]);
+    for (const { text } of [restored, undone]) expect(text).not.toMatch(/#[\w-]{64}/);
     expect(oneLine(restored.text)).toContain(words('mail.restored.next'));
     expect(undone.text).not.toContain(A);
   });

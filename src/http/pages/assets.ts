@@ -13,6 +13,10 @@ export const ASSETS = {
     body: `'use strict';\n${read('../../../../client/paste.js').replaceAll(/^export |^\/\/.*\n?/gm, '')}${read('link.js')}`,
     type: 'text/javascript; charset=utf-8',
   },
+  '/assets/result.js': {
+    body: `'use strict';\n${read('result.js')}`,
+    type: 'text/javascript; charset=utf-8',
+  },
   '/assets/pages.css': { body: read('pages.css'), type: 'text/css; charset=utf-8' },
 } as const satisfies Record<string, { body: string; type: string }>;
 
@@ -37,6 +41,8 @@ const under = (basePath: string, asset: Asset): Asset => ({
 });
 const script = assetOf('/assets/link.js', ASSETS['/assets/link.js'].body);
 export const scriptOf = (basePath = ''): Asset => under(basePath, script);
+const resultScript = assetOf('/assets/result.js', ASSETS['/assets/result.js'].body);
+export const resultScriptOf = (basePath = ''): Asset => under(basePath, resultScript);
 const sheet = assetOf('/assets/pages.css', ASSETS['/assets/pages.css'].body);
 /** The styles of a page, in the order in which they count. */
 export const sheetsOf = (brand: Brand, basePath: string): Asset[] =>

@@ -25,12 +25,20 @@ const pages = {
   problems: liquid.parse(template('problems')),
 };
 
+/** A language by its own name, and the address of this page in it. */
+export type Language = { locale: Locale; name: string; href: string };
+
 /** Whose page it is, and its reader's language. `basePath`: the path of PUBLIC_URL. */
-export type Frame = { locale: Locale; brand: Brand; basePath?: string };
+export type Frame = {
+  locale: Locale;
+  brand: Brand;
+  basePath?: string;
+  /** Languages of this page, for its reader to choose. */
+  languages?: readonly Language[];
+};
 type Page = Frame & {
   title: string;
   tone?: Tone;
-  refreshSeconds?: number | undefined;
   script?: Asset;
   wide?: boolean;
 };
@@ -54,7 +62,8 @@ export function render(
     basePath,
     sheets: sheetsOf(brand, basePath),
     script: page.script ?? null,
-    refreshSeconds: page.refreshSeconds ?? null,
+    languages: page.languages ?? [],
+    languageLabel: message(locale, 'page.language'),
     tone,
     wide,
   });

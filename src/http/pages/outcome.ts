@@ -7,6 +7,7 @@ import {
   awaiting,
   isOver,
   undoUnderWay,
+  type CanceledBy,
   type EmailChange,
   type Purpose,
   type Reason,
@@ -20,7 +21,8 @@ export type Outcome =
   /** This mailbox has agreed; the other one has not yet. */
   | { kind: 'waiting'; for: Side; unreachable?: true }
   | { kind: 'done' | 'already-done' | 'undone' }
-  | { kind: 'expired' | 'superseded' | 'canceled' }
+  | { kind: 'expired' | 'superseded' }
+  | { kind: 'canceled'; by?: CanceledBy }
   | { kind: 'rejected'; reason?: Reason }
   | { kind: 'undo-refused'; reason: Reason }
   | { kind: 'undo-window-passed' }
@@ -29,7 +31,7 @@ export type Outcome =
   /** A PATCH may be on its way: nobody can promise anything until it is resolved. */
   | { kind: 'cancel-refused' };
 
-/** Outcomes that are on their way to another one: their page refreshes itself. */
+/** Outcomes that are on their way to another one: their page asks again. */
 export const isPassing = ({ kind }: Outcome): boolean =>
   kind === 'processing' || kind === 'undo-processing' || kind === 'cancel-refused';
 
@@ -51,6 +53,8 @@ export function outcomeOf(purpose: Purpose, change: EmailChange, now: number): O
       return { kind: purpose === 'cancel' ? 'too-late-to-cancel' : 'done' };
     case 'rejected':
       return { kind: 'rejected', ...(change.reason && { reason: change.reason }) };
+    case 'canceled':
+      return { kind: 'canceled', ...(change.canceledBy && { by: change.canceledBy }) };
     default:
       return { kind: change.status };
   }

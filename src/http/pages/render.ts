@@ -5,10 +5,18 @@
 import type { Purpose } from '../../domain/email-change.ts';
 import { message, type Locale } from '../../locales/messages.ts';
 import type { Brand } from '../../mail/brand.ts';
-import { scriptOf } from './assets.ts';
+import { resultScriptOf, scriptOf } from './assets.ts';
 import { render, type Frame } from './layout.ts';
 import { isPassing, type Outcome } from './outcome.ts';
-import { isWrongLink, scriptWords, wordsFor, type LinkProblem, type Say } from './words.ts';
+import {
+  isEndangered,
+  isWrongLink,
+  scriptWords,
+  wordsFor,
+  type LinkProblem,
+  type Say,
+  type Words,
+} from './words.ts';
 
 const sayIn =
   ({ locale, brand }: Frame): Say =>
@@ -26,11 +34,15 @@ export function renderLinkPage(
     problem?: LinkProblem;
     /** The page of the app that confirms in place of this one (CONFIRM_BY=session). */
     inApp?: string | undefined;
+    /** The silence of the current mailbox is consent. */
+    silenceConsents?: boolean;
+    /** The reader chose this language. */
+    chosen?: boolean;
   },
 ): string {
-  const { purpose, token = '', problem, inApp, ...frame } = input;
+  const { purpose, token = '', problem, inApp, silenceConsents, chosen, ...frame } = input;
   const say = sayIn(frame);
-  const templates = scriptWords(purpose, say);
+  const templates = scriptWords(purpose, say, silenceConsents);
   const words = problem ?? 'ready';
   const { title, texts, tone } = templates.find(({ id }) => id === words)!;
   return render(
@@ -38,6 +50,8 @@ export function renderLinkPage(
     { ...frame, title, tone, script: scriptOf(frame.basePath) },
     {
       purpose,
+      query: chosen ? `?lang=${frame.locale}` : '',
+      until: message(frame.locale, 'time.until', { span: '{span}', moment: '{moment}' }),
       token,
       words,
       texts,
@@ -71,31 +85,60 @@ const NAMES_ADDRESS: readonly Outcome['kind'][] = [
   'cancel-refused',
 ];
 
-const REFRESH_SECONDS = 3;
+type Result = Frame & {
+  purpose: Purpose;
+  outcome: Outcome;
+  /** The new address, masked where the reader may not see it. */
+  email?: string;
+  /** Already checked against RETURN_URLS. */
+  returnTo?: string | undefined;
+  /** Where a password is set anew. */
+  passwordResetUrl?: string | undefined;
+};
 
-/** What is recorded, in words, and a link back. The page asks again by itself while work goes on. */
-export function renderResultPage(
-  input: Frame & {
-    purpose: Purpose;
-    outcome: Outcome;
-    /** The new address, masked where the reader may not see it. */
-    email?: string;
-    /** Already checked against RETURN_URLS. */
-    returnTo?: string | undefined;
-  },
-): string {
-  const { purpose, outcome, email, returnTo, ...frame } = input;
+/** What a result page says, for the page and for its script, which asks again while work goes on. */
+type ResultWords = Words & {
+  passing: boolean;
+  email: string | null;
+  links: readonly { href: string; label: string }[];
+};
+
+export function resultWords({
+  purpose,
+  outcome,
+  email,
+  returnTo,
+  passwordResetUrl,
+  ...frame
+}: Result): ResultWords {
   const say = sayIn(frame);
-  const { title, texts, tone } = wordsFor(outcome, purpose, say);
-  const passing = isPassing(outcome);
+  const reset =
+    passwordResetUrl !== undefined && isEndangered(outcome, purpose)
+      ? [{ href: passwordResetUrl, label: say('mail.reset.action') }]
+      : [];
+  return {
+    ...wordsFor(outcome, purpose, say),
+    passing: isPassing(outcome),
+    email: NAMES_ADDRESS.includes(outcome.kind) ? (email ?? null) : null,
+    links: [...reset, ...(returnTo === undefined ? [] : wayBack(frame.locale, returnTo))],
+  };
+}
+
+/** What is recorded, in words, and the next step as a button. */
+export function renderResultPage(input: Result): string {
+  const { locale, brand, basePath, languages } = input;
+  const frame = { locale, brand, basePath: basePath ?? '', languages: languages ?? [] };
+  const say = sayIn(frame);
+  const { title, tone, passing, texts, email, links } = resultWords(input);
   return render(
     'notice',
-    { ...frame, title, tone, refreshSeconds: passing ? REFRESH_SECONDS : undefined },
+    { ...frame, title, tone, ...(passing ? { script: resultScriptOf(basePath) } : {}) },
     {
       texts: passing ? [...texts, say('page.outcome.refresh')] : texts,
-      email: NAMES_ADDRESS.includes(outcome.kind) ? (email ?? null) : null,
+      email,
       emailLabel: say('fact.new'),
-      links: returnTo === undefined ? [] : wayBack(frame.locale, returnTo),
+      links,
+      look: passing ? say('page.outcome.look') : null,
     },
   );
 }
@@ -123,7 +166,7 @@ export function renderErrorPage({ error, ...frame }: Frame & { error: PageError 
     { ...NOTHING_ELSE, texts: [say(`page.error.${error}.text`)] },
   );
 }
-const NOTHING_ELSE = { email: null, emailLabel: null, links: [] };
+const NOTHING_ELSE = { email: null, emailLabel: null, links: [], look: null };
 
 /** `/`: says what this host is to whoever typed its name. */
 export function renderHomePage({ docs, ...frame }: Frame & { docs: boolean }): string {

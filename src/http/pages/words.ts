@@ -1,5 +1,5 @@
 /** What the pages say about a link and an outcome: keys of the catalog, chosen and put in order. */
-import { PURPOSES, STATUSES, type Purpose } from '../../domain/email-change.ts';
+import { PURPOSES, STATUSES, type CanceledBy, type Purpose } from '../../domain/email-change.ts';
 import type { MessageKey } from '../../locales/messages.ts';
 import { closedOutcome, isPassing, type Outcome } from './outcome.ts';
 
@@ -30,7 +30,11 @@ export const isWrongLink = (problem: LinkProblem): boolean =>
   !['in-app', 'try-again', 'too-many-requests'].includes(problem);
 
 /** All that link.js may have to say, by the name it asks for: a step, a problem, a status. */
-export function scriptWords(purpose: Purpose, say: Say): (Words & { id: string })[] {
+export function scriptWords(
+  purpose: Purpose,
+  say: Say,
+  silenceConsents = false,
+): (Words & { id: string })[] {
   const own = say(`page.${purpose}.title`);
   const agreed: Partial<Record<Purpose, Outcome>> = {
     confirm: { kind: 'waiting', for: 'current' },
@@ -38,7 +42,7 @@ export function scriptWords(purpose: Purpose, say: Say): (Words & { id: string }
   };
   const outcomes = STATUSES.map((id) => [id, closedOutcome(purpose, id)] as const);
   return [
-    { id: 'ready', title: own, tone: '', texts: [say(`page.${purpose}.lead`)] },
+    { id: 'ready', title: own, tone: '', texts: leadOf(purpose, say, silenceConsents) },
     { id: 'missing', title: own, tone: '', texts: [say('page.manual')] },
     { id: 'checking', title: own, tone: '', texts: [say('page.checking')] },
     { id: 'unreachable', title: own, tone: 'stop', texts: [say('page.unreachable')] },
@@ -48,6 +52,12 @@ export function scriptWords(purpose: Purpose, say: Say): (Words & { id: string }
     ),
   ];
 }
+
+/** Before the press. Whose silence counts is told so where the answer is given. */
+const leadOf = (purpose: Purpose, say: Say, silenceConsents: boolean): string[] => [
+  say(`page.${purpose}.lead`),
+  ...(purpose === 'approve' && silenceConsents ? [say('page.approve.silence')] : []),
+];
 
 function problemWords(id: LinkProblem, say: Say): Words {
   const other = PURPOSES.find((purpose) => id === `other-${purpose}`);
@@ -65,9 +75,13 @@ export function wordsFor(outcome: Outcome, purpose: Purpose, say: Say): Words {
   return {
     title: say(`page.outcome.${key}.title`),
     texts: textsFor(outcome, purpose, say),
-    tone: toneOf(outcome),
+    tone: toneOf(outcome, purpose),
   };
 }
+
+/** The mailbox that stopped or took back the change is the one whose account may be in danger. */
+export const isEndangered = ({ kind }: Outcome, purpose: Purpose): boolean =>
+  (kind === 'undone' && purpose === 'undo') || (kind === 'canceled' && purpose === 'cancel');
 
 function textsFor(outcome: Outcome, purpose: Purpose, say: Say): string[] {
   switch (outcome.kind) {
@@ -85,12 +99,13 @@ function textsFor(outcome: Outcome, purpose: Purpose, say: Say): string[] {
         : [say('page.outcome.rejected.text')];
     case 'undo-refused':
       return [say(`reason.${outcome.reason}.why`), say('page.outcome.undo-refused.next')];
-    case 'canceled':
+    case 'canceled': {
+      const text = say(CANCELED_BY[outcome.by ?? 'undo']);
+      return [text, say(`page.outcome.canceled.${purpose === 'cancel' ? 'next' : 'again'}`)];
+    }
     case 'undone': {
-      // The mailbox that stopped or took back the change is the one whose account may be in danger.
-      const endangered = purpose === (outcome.kind === 'undone' ? 'undo' : 'cancel');
-      const text = say(`page.outcome.${outcome.kind}.text`);
-      return endangered ? [text, say(`page.outcome.${outcome.kind}.next`)] : [text];
+      const text = say('page.outcome.undone.text');
+      return isEndangered(outcome, purpose) ? [text, say('page.outcome.undone.next')] : [text];
     }
     case 'processing':
     case 'undo-processing': {
@@ -102,10 +117,23 @@ function textsFor(outcome: Outcome, purpose: Purpose, say: Say): string[] {
   }
 }
 
-const GOOD: readonly Outcome['kind'][] = ['done', 'already-done', 'canceled', 'undone'];
-const toneOf = (outcome: Outcome): Tone =>
+const CANCELED_BY = {
+  user: 'page.outcome.canceled.by-user',
+  'current-mailbox': 'page.outcome.canceled.by-mailbox',
+  operator: 'end.canceled.operator',
+  undo: 'page.outcome.canceled.text',
+} as const satisfies Record<CanceledBy, MessageKey>;
+
+/** By what it means to who reads it: an end that this mailbox did not want is no success. */
+const GOOD: Readonly<Record<Purpose, readonly Outcome['kind'][]>> = {
+  confirm: ['done', 'already-done'],
+  approve: ['done', 'already-done', 'undone'],
+  cancel: ['canceled', 'undone'],
+  undo: ['undone', 'canceled'],
+};
+const toneOf = (outcome: Outcome, purpose: Purpose): Tone =>
   isPassing(outcome) || outcome.kind === 'waiting'
     ? 'wait'
-    : GOOD.includes(outcome.kind)
+    : GOOD[purpose].includes(outcome.kind)
       ? 'good'
       : 'stop';

@@ -6,7 +6,9 @@ import type { EmailChange } from '../../domain/email-change.ts';
 import { parseEmail } from '../../domain/email-address.ts';
 import { explainEmail } from '../../domain/email-fault.ts';
 import { localeAmong, type Locale } from '../../locales/messages.ts';
+import { zoneOf } from '../../locales/times.ts';
 import { Problem, PROBLEMS } from '../problems.ts';
+import { originOf } from './origin.ts';
 
 /** Platforms write languages and zones in their own ways: whatever is no such hint is no hint. */
 const hint = z.string().optional().catch(undefined);
@@ -22,14 +24,18 @@ export const requestBody = z.strictObject({
   timeZone: hint.describe('IANA zone for times in mails, such as `Europe/Berlin`: a hint.'),
 });
 
-type Asked = { email: string; locale: Locale } & Pick<EmailChange, 'timeZone' | 'returnTo'>;
+type Asked = { email: string; locale: Locale } & Pick<
+  EmailChange,
+  'timeZone' | 'origin' | 'returnTo'
+>;
 
 /** @throws {Problem} invalid-email, invalid-return-url, unsupported-identity */
 export function readAsked(
   config: ApiConfig,
-  { user, headers }: FastifyRequest,
+  req: FastifyRequest,
   body: z.output<typeof requestBody>,
 ): Asked {
+  const { user, headers } = req;
   const { returnTo, locale } = body;
   const email = parseEmail(body.email, config);
   if (email === undefined)
@@ -45,7 +51,8 @@ export function readAsked(
   return {
     email,
     locale: localeAmong(config.languages, locale, headers['accept-language']),
-    timeZone: readZone(body.timeZone),
+    timeZone: zoneOf(body.timeZone),
+    origin: originOf(config, req),
     returnTo,
   };
 }
@@ -78,18 +85,5 @@ function whyUnsupported(
       return 'This login is a telephone number: there is no address to change.';
     default:
       return PROBLEMS['unsupported-identity'].detail;
-  }
-}
-
-/** Longer than any zone there is. */
-const MAX_ZONE = 64;
-
-function readZone(text: string | undefined): string | undefined {
-  if (text === undefined || text === '' || text.length > MAX_ZONE) return undefined;
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone;
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
   }
 }

@@ -16,7 +16,8 @@ import {
 } from '../../domain/email-change.ts';
 import { requestUndo } from '../../domain/undo.ts';
 import { undoUntil } from '../../domain/keep.ts';
-import { changeIdOf, purposeOf } from '../../links.ts';
+import { changeIdOf, languageOfMail, purposeOf } from '../../links.ts';
+import { localeAmong } from '../../locales/messages.ts';
 import { authenticate } from '../auth/authenticate.ts';
 import { causeOf } from '../plugins/cause.ts';
 import { limitPerIp } from '../plugins/rate-limit.ts';
@@ -57,6 +58,7 @@ export function registerLinks(app: App, deps: ApiDeps): void {
         ...stateOf(change, now()),
         email: purpose === 'confirm' ? change.email : maskEmail(change.email),
         currentEmail: current === undefined ? undefined : maskEmail(current),
+        locale: localeAmong(config.languages, languageOfMail(change, purpose)),
         expiresAt: new Date(until ?? change.expiresAt).toISOString(),
       };
     },

@@ -10,8 +10,7 @@ import type { ApiDeps, App } from '../api-deps.ts';
 import { formOfPaste, tokenFromPaste } from '../../../client/paste.js';
 import { maskEmail } from '../../domain/email-address.ts';
 import { PURPOSES, type Purpose } from '../../domain/email-change.ts';
-import { mendLink } from '../../links.ts';
-import { localeAmong, type Locale } from '../../locales/messages.ts';
+import { languageOfMail, mendLink } from '../../links.ts';
 import { ASSETS, PAGE_CSP, renderBrandCss } from '../pages/assets.ts';
 import { outcomeOf, type Outcome } from '../pages/outcome.ts';
 import {
@@ -19,6 +18,7 @@ import {
   renderLinkPage,
   renderProblemsPage,
   renderResultPage,
+  resultWords,
 } from '../pages/render.ts';
 import type { LinkProblem } from '../pages/words.ts';
 import { isPageVisit } from '../plugins/problem-details.ts';
@@ -26,28 +26,37 @@ import { limitPerIp } from '../plugins/rate-limit.ts';
 import { expose, Problem, PROBLEMS, type ProblemCode } from '../problems.ts';
 import { SealError } from '../../seal.ts';
 import { OtherLink, useLink } from './links.ts';
+import { createPageLanguages } from './page-language.ts';
 import { createSettling } from './settling.ts';
 
 const form = z.strictObject({ token: z.string().max(8000) });
-const linkQuery = z.object({ token: z.string().max(8000).optional().catch(undefined) });
-const resultQuery = z.object({ receipt: z.string().max(1000) });
+const linkQuery = z.object({
+  token: z.string().max(8000).optional().catch(undefined),
+  lang: z.string().optional().catch(undefined),
+});
+const resultQuery = z.object({
+  receipt: z.string().max(1000),
+  lang: z.string().optional().catch(undefined),
+});
 const hidden = { hide: true };
 type LinkPageExtras = { token?: string; problem?: LinkProblem } | '' | undefined;
 
 export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
   const { config, limits, now } = deps;
   const { brand, basePath } = config;
-  const localeOf = (req: FastifyRequest): Locale =>
-    localeAmong(config.languages, req.headers['accept-language']);
+  const speech = createPageLanguages(config);
   const html = pageSender(config.publicUrl.startsWith('https:'));
   const untilSettled = createSettling(app, deps);
   const linkPage = (req: FastifyRequest, purpose: Purpose, more?: LinkPageExtras) =>
     renderLinkPage({
       purpose,
-      locale: localeOf(req),
+      locale: speech.localeOf(req),
       brand,
       basePath,
       inApp: purpose === 'confirm' ? config.confirmInApp : undefined,
+      silenceConsents: config.oldMailboxWaitMs > 0,
+      chosen: speech.chosenBy(req) !== undefined,
+      languages: speech.languagesFor(`/${purpose}`),
       ...more,
     });
   const looked = { onRequest: limitPerIp(limits.page, 'page') };
@@ -102,7 +111,9 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
           JSON.stringify({ id: change.id, purpose, at: now() }),
           RECEIPT,
         );
-        return reply.redirect(`${basePath}/result?receipt=${receipt}`, 303);
+        const chosen = speech.chosenBy(req);
+        const lang = chosen === undefined ? '' : `&lang=${chosen}`;
+        return reply.redirect(`${basePath}/result?receipt=${receipt}${lang}`, 303);
       },
     );
   }
@@ -116,21 +127,31 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
       if (!found) throw new Problem('not-found');
       // A commit mostly takes less than a blink: then nobody has to read "processing" first.
       const change = await untilSettled(found.value, BLINK_MS);
-      const page = renderResultPage({
+      const result = {
         purpose,
-        locale: localeOf(req),
+        locale: speech.localeFor(req, languageOfMail(change, purpose)),
         brand,
         basePath,
         outcome: outcomeOf(purpose, change, now()) ?? PROCESSING,
-        email: maskEmail(change.email),
+        // Its own mailbox may read the address in full: a slip in it can still be seen.
+        email: purpose === 'confirm' ? change.email : maskEmail(change.email),
+        passwordResetUrl: config.passwordResetUrl,
+        languages: speech.languagesFor('/result', `receipt=${req.query.receipt}&`),
         returnTo: change.returnTo,
-      });
-      return html(reply, 200, page);
+      };
+      reply.header('vary', 'accept, accept-language');
+      return isAskedByScript(req)
+        ? reply.send(resultWords(result))
+        : html(reply, 200, renderResultPage(result));
     },
   );
 
   app.get('/', { ...looked, schema: hidden }, (req, reply) =>
-    html(reply, 200, renderHomePage({ locale: localeOf(req), brand, basePath, docs: config.docs })),
+    html(
+      reply,
+      200,
+      renderHomePage({ locale: speech.localeOf(req), brand, basePath, docs: config.docs }),
+    ),
   );
 
   const rows = Object.entries(PROBLEMS).map(([code, row]) => ({ code, ...row }));
@@ -151,6 +172,9 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
         .send(asset.body),
     );
 }
+
+const isAskedByScript = (req: FastifyRequest): boolean =>
+  (req.headers.accept ?? '').startsWith('application/json');
 
 /** Where a gateway moved the fragment; of any other query the browser still has the fragment itself. */
 const MAY_HOLD_TOKEN = /%(?:25)*23|[?&]token=/i;

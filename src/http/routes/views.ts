@@ -58,6 +58,7 @@ export const inspectionSchema = z.object({
   currentEmail: z.string().optional(),
   expiresAt: time,
   awaiting: z.array(z.enum(['new', 'current'])).optional(),
+  locale: z.string().describe('The language of the mail that the link came in.'),
 });
 
 export const stateSchema = z.object({

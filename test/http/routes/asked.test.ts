@@ -36,7 +36,7 @@ describe('the hints', () => {
   });
 
   test.each([
-    [{ locale: 'pt_BR' }, 'de', 'pt'],
+    [{ locale: 'pt_BR' }, 'de', 'pt-BR'],
     [{ locale: 'fr_CA@calendar=gregorian' }, 'de', 'fr'],
     [{ locale: '' }, 'de-AT, en;q=0.5', 'de'],
     [{ locale: null }, 'de-AT, en;q=0.5', 'de'],

@@ -161,6 +161,7 @@ describe('inspect', () => {
       awaiting: ['new'],
       currentEmail: 'a•••@old.example',
       expiresAt: expect.stringMatching(/Z$/),
+      locale: 'en',
     };
     const [byNew, byOld] = [
       await inspect(world, change.confirm),
@@ -181,6 +182,7 @@ describe('inspect', () => {
       email: 'l•••@example.org',
       currentEmail: 'a•••@old.example',
       expiresAt: committed.undoUntil,
+      locale: 'en',
     });
   });
 });

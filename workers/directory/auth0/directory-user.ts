@@ -1,5 +1,6 @@
 /** What the Management API says of a user, trimmed and checked: its answers are input like any other. */
 import type { DirectoryUser } from '../../../src/domain/account.ts';
+import { zoneOf } from '../../../src/locales/times.ts';
 import { TenantFault, textOf } from './faults.ts';
 
 export const isUser = (user: unknown, sub: string): user is Record<string, unknown> =>
@@ -13,6 +14,9 @@ export function toDirectoryUser(user: unknown, sub: string): DirectoryUser {
     email: textOf(user['email']) || undefined,
     name: textOf(user['name']),
     language: languageOf(user),
+    timeZone: saidUnder(user, ZONE_KEYS)
+      .map(zoneOf)
+      .find((zone) => zone !== undefined),
     emailVerified: user['email_verified'] === true,
     blocked: user['blocked'] === true,
     passwordResetAt: time(user['last_password_reset']),
@@ -41,10 +45,15 @@ function identityOf(identities: unknown, sub: string): DirectoryUser['identity']
 const LANGUAGE_KEYS = ['language', 'lang', 'locale', 'preferred_language'];
 const LONGEST_TAG = 35;
 
-function languageOf(user: Record<string, unknown>): string | undefined {
-  const places = [user['app_metadata'], user['user_metadata'], { locale: user['locale'] }];
-  return places
-    .flatMap((place) => LANGUAGE_KEYS.map((key) => Object(place)[key] as unknown))
+const ZONE_KEYS = ['zoneinfo', 'time_zone', 'timezone', 'timeZone', 'tz'];
+
+/** What the account says under one of these names, first things first. */
+const saidUnder = (user: Record<string, unknown>, keys: readonly string[]): unknown[] =>
+  [user['app_metadata'], user['user_metadata'], user].flatMap((place) =>
+    keys.map((key) => Object(place)[key] as unknown),
+  );
+
+const languageOf = (user: Record<string, unknown>): string | undefined =>
+  saidUnder(user, LANGUAGE_KEYS)
     .filter((text) => typeof text === 'string')
     .find((text) => text !== '' && text.length <= LONGEST_TAG);
-}

@@ -14,6 +14,7 @@ const byId = (id) => document.getElementById(id);
   const { purpose, next } = form.dataset;
   // The service may stand under a path: where the form goes, the API is too.
   const inspectUrl = form.getAttribute('action').replace(/[^/]*$/, 'v1/links/inspect');
+  const { lang } = document.documentElement;
   const side = { confirm: 'new', approve: 'current' }[purpose];
   const suffix = document.title.slice(title.textContent.length);
   const button = submit.textContent;
@@ -79,12 +80,40 @@ const byId = (id) => document.getElementById(id);
     if (link.purpose !== purpose) return ['manual', `other-${link.purpose}`];
     if (byId(link.status)) return ['closed', link.status];
     if (side && link.awaiting?.includes(side) === false) return ['closed', 'agreed'];
+    // The language of the mail, if it is one of its reader's, unless the reader has chosen another.
+    const isRead = navigator.languages.some(
+      (one) => one.split('-')[0] === link.locale?.split('-')[0],
+    );
+    if (link.locale && link.locale !== lang && isRead && !form.action.includes('?'))
+      return speak(`?lang=${link.locale}`);
     const until = new Date(link.expiresAt);
-    const style = { dateStyle: 'long', timeStyle: 'short' };
     put('current', link.currentEmail);
     put('new', link.email);
-    put('until', until > Date.now() && until.toLocaleString(document.documentElement.lang, style));
+    put('until', until > Date.now() && wordsUntil(until));
     return ['review'];
+  }
+
+  /** An undo has days, and its date is enough; all else has a length, and a moment with its zone. */
+  function wordsUntil(until) {
+    const date = { year: 'numeric', month: 'long', day: 'numeric' };
+    if (purpose === 'undo') return until.toLocaleDateString(lang, date);
+    const time = { hour: 'numeric', minute: '2-digit', timeZoneName: 'short' };
+    const minutes = Math.max(1, Math.round((until - Date.now()) / 60_000));
+    const inMinutes = minutes < 120 && minutes !== 60;
+    const [count, unit] = inMinutes
+      ? [minutes, 'minute']
+      : minutes < 36 * 60
+        ? [Math.round(minutes / 60), 'hour']
+        : [Math.round(minutes / 1440), 'day'];
+    const span = count.toLocaleString(lang, { style: 'unit', unit, unitDisplay: 'long' });
+    const moment = until.toLocaleString(lang, { ...date, ...time });
+    return form.dataset.until.replace('{span}', () => span).replace('{moment}', () => moment);
+  }
+
+  /** The same page in another language, with the token where it came: in the fragment. */
+  function speak(query) {
+    location.replace(`${location.pathname}${query}${token && `#${token}`}`);
+    return ['checking', 'checking'];
   }
 
   function start() {
@@ -110,6 +139,12 @@ const byId = (id) => document.getElementById(id);
     if (performance.now() - reviewedAt > 500) return;
     event.preventDefault();
     if (reviewedAt === undefined) void inspectAndFocus(field.value);
+  });
+  byId('languages')?.addEventListener('click', (event) => {
+    const { search } = event.target;
+    if (!search) return;
+    event.preventDefault();
+    speak(search);
   });
   byId('retry').addEventListener('click', () => void inspectAndFocus(token));
   addEventListener('hashchange', () => {
