@@ -24,6 +24,8 @@ type Told = {
   mail: { change: string; template: string; outcome: string; code: string | undefined };
   /** A call to the tenant; status `none`: no answer came. */
   call: { method: string; status: string; seconds: number };
+  /** Whether the tenant takes our credentials, and grants what we need. */
+  access: { what: 'credentials' | 'scopes'; isGranted: boolean };
 };
 
 export type Signals = {

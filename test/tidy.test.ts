@@ -195,6 +195,12 @@ describe('what comes from outside', () => {
     ]);
   });
 
+  test('what is measured is told as a signal', () => {
+    expect(
+      filesOf(places(service, /\.(?:inc|observe|startTimer)\(|\bmetrics\.\w+\.set\(/)),
+    ).toEqual(['src/process/metrics.ts']);
+  });
+
   test('a process ends in one place', () => {
     expect(filesOf(places(service, /\bprocess\.exit\b/))).toEqual(['src/process/exit.ts']);
   });

@@ -92,6 +92,7 @@ export function measureSignals({ hear }: Signals, metrics: Metrics): void {
     metrics.tasks.observe({ task: kind, outcome: word }, seconds),
   );
   hear('mail', ({ template, outcome }) => metrics.mails.inc({ template, outcome }));
+  hear('access', ({ what, isGranted }) => metrics.access.set({ what }, isGranted ? 1 : 0));
   hear('call', ({ method, status, seconds }) =>
     metrics.tenantCalls.observe({ method, status }, seconds),
   );

@@ -14,15 +14,15 @@ export const credentialOf = ({ credential }: WorkerConfig): Credential =>
 
 /** Tells what an operator must mend, and stops nothing: what can be done without is done. */
 export async function checkAccess(
-  { config, log, metrics }: Deps<WorkerConfig>,
+  { config, log, signals }: Deps<WorkerConfig>,
   prove: () => Promise<ManagementToken>,
 ): Promise<void> {
   try {
     const { scopes } = await prove();
-    metrics.access.set({ what: 'credentials' }, 1);
+    signals.tell('access', { what: 'credentials', isGranted: true });
     if (!scopes) return;
     const { missing, unmet } = judgeScopes(config, scopes);
-    metrics.access.set({ what: 'scopes' }, missing.length === 0 ? 1 : 0);
+    signals.tell('access', { what: 'scopes', isGranted: missing.length === 0 });
     if (missing.length > 0)
       log.error({ event: 'access.scopes_missing', setting: 'AUTH0_CLIENT_ID', missing });
     if (unmet.length > 0)
@@ -30,7 +30,7 @@ export async function checkAccess(
   } catch (error) {
     // Away, or busy: whoever has a task for the tenant will tell.
     if (!(error instanceof TenantFault) || error.kind !== 'configuration') return;
-    metrics.access.set({ what: 'credentials' }, 0);
+    signals.tell('access', { what: 'credentials', isGranted: false });
     const { setting, advice } = blamed(error, credentialOf(config));
     const { status } = error.answer;
     log.error({ event: 'access.refused', setting, status, said: error.words, advice });
