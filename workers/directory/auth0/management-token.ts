@@ -74,8 +74,8 @@ export function createManagementTokens(deps: Deps<WorkerConfig>) {
   const secret = credential.kind === 'key' ? publicPart(credential.key) : credential.secret;
   const by = sealer.fingerprint([clientId, secret, managementAudience].join('\n'), 'credentials');
   const isFresh = ({ renewAt }: ManagementToken): boolean => now() < renewAt;
-  const isProof = (token: ManagementToken): boolean =>
-    isFresh(token) && token.by === by && now() - (token.madeAt ?? 0) < PROOF_MS;
+  const isProof = ({ renewAt, madeAt = 0, by: madeFor }: ManagementToken): boolean =>
+    now() < renewAt && madeFor === by && now() - madeAt < PROOF_MS;
 
   const fetchShared = async (isEnough = isFresh): Promise<ManagementToken | undefined> => {
     const owner = deps.random(9).toString('base64url');
