@@ -2,8 +2,10 @@
 FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
+COPY client/package.json client/
+COPY stand-ins/package.json stand-ins/
 RUN npm ci
-COPY tsconfig.json tsconfig.build.json tsconfig.client.json start.ts ./
+COPY tsconfig.json tsconfig.build.json tsconfig.client.json start.ts index.ts ./
 COPY scripts scripts
 COPY src src
 COPY workers workers

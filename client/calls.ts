@@ -20,13 +20,18 @@ export type ClientOptions = {
   /** Where the service is, `https://email.example.com`. */
   baseUrl: string;
   /**
-   * An access token for the service, asked for with every call. With `maxAge` (seconds) the user
-   * has to log in again, unless the last login is more recent than that. Links need no token, but for
-   * `confirm` where the service runs with CONFIRM_BY=session.
+   * An access token for the service, asked for with every call: what Auth0's SDKs return. `undefined`, and
+   * whatever it throws, means that nobody is signed in. With `maxAge` (seconds) the user has to log in again,
+   * unless the last login is more recent than that. Links need no token, but for `confirm` where the
+   * service runs with CONFIRM_BY=session.
    */
-  getAccessToken?: (options: { maxAge?: number }) => string | Promise<string>;
+  getAccessToken?: GetAccessToken;
   fetch?: Fetch;
 };
+
+export type GetAccessToken = (options: {
+  maxAge?: number;
+}) => string | undefined | Promise<string | undefined>;
 
 export type CallOptions = { signal?: AbortSignal | undefined };
 type Extra = { body?: object; headers?: Record<string, string>; open?: boolean };
@@ -41,6 +46,7 @@ export type Call = (
 ) => Promise<Answer>;
 
 export function createCall(options: ClientOptions): Call {
+  const { getAccessToken } = options;
   const base = `${options.baseUrl.replace(/\/+$/, '')}/v1/`;
   // Called as a plain function: browsers refuse `fetch` as a method of something else.
   const send: Fetch = options.fetch ?? ((url, init) => fetch(url, init));
@@ -48,8 +54,11 @@ export function createCall(options: ClientOptions): Call {
   const call: Call = async (method, path, { signal }, extra = {}, renewed) => {
     const headers: Record<string, string> = { accept: 'application/json', ...extra.headers };
     const init: Parameters<Fetch>[1] = { method, headers };
-    if (!extra.open && options.getAccessToken)
-      headers['authorization'] = `Bearer ${await options.getAccessToken(renewed ?? {})}`;
+    if (!extra.open && getAccessToken) {
+      const token = await getAccessToken(renewed ?? {});
+      if (!token) throw new EmailChangeError(401, { code: 'missing-token' });
+      headers['authorization'] = `Bearer ${token}`;
+    }
     if (extra.body) {
       headers['content-type'] = 'application/json';
       init.body = JSON.stringify(extra.body);
@@ -61,7 +70,7 @@ export function createCall(options: ClientOptions): Call {
     });
     if (answer.ok || answer.status === 304) return answer;
     // With CONFIRM_BY=session a link needs its owner too, and only then a token goes with it.
-    if (extra.open && answer.status === 401 && options.getAccessToken)
+    if (extra.open && answer.status === 401 && getAccessToken)
       return call(method, path, { signal }, { ...extra, open: false });
     // RFC 9470: the login is too old. Once: a second challenge is an answer.
     const challenge = answer.headers.get('www-authenticate') ?? '';

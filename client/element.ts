@@ -3,14 +3,13 @@
  * resend and cancel, the live outcome, errors in words. No framework, no inline style: it works under
  * `style-src 'self'` and Trusted Types.
  */
+/// <reference path="./jsx.d.ts" preserve="true" />
 import type { EmailChange } from './email-change.ts';
 import { createFlow } from './flow.ts';
-import { createEmailChangeClient, type ClientOptions, type EmailChangeClient } from './index.ts';
+import { createEmailChangeClient, type EmailChangeClient, type GetAccessToken } from './index.ts';
 import { STRINGS, type Strings } from './strings.ts';
 
 export { STRINGS, type Strings } from './strings.ts';
-
-type GetAccessToken = NonNullable<ClientOptions['getAccessToken']>;
 
 // Pages are rendered on servers too, where there is no DOM: the import does no harm there.
 const Base = globalThis.HTMLElement ?? (Object as unknown as typeof HTMLElement);
@@ -22,7 +21,8 @@ const Base = globalThis.HTMLElement ?? (Object as unknown as typeof HTMLElement)
  *
  * Events, which bubble and leave shadow trees: `email-change` at every transition, with the change
  * as `detail`; `sign-in-again` when the user presses that button, since a change of address ends
- * the session.
+ * the session. `error`, which does not bubble, when the app has to be mended (a wrong `base-url`, CORS, a
+ * missing scope, a return URL that is not allowed): `error.code` is stable, and the console says the same.
  *
  * Parts: `base` (with the status as another name), `form`, `label`, `field`, `submit`, `status`,
  * `address`, `time`, `error`, `actions`, `quiet`, `sign-in`. Properties: `--readdress-accent`,
@@ -35,18 +35,32 @@ export class ReaddressChangeEmail extends Base {
   #getAccessToken: GetAccessToken | undefined;
   readonly #flow = createFlow(this);
 
-  /** Keep it: another client means another service or user, and everything starts over. */
+  /** In place of `base-url` and `getAccessToken`. Keep it: another one means another service or user, and everything starts over. */
+  get client(): EmailChangeClient | undefined {
+    return this.#client;
+  }
   set client(client: EmailChangeClient | undefined) {
     if (client === this.#client) return;
     this.#client = client;
     this.#startOver();
   }
-  set getAccessToken(getAccessToken: GetAccessToken) {
+  /**
+   * Asked with every call, for what Auth0's SDKs return: `getTokenSilently()`, or with `maxAge` (seconds) a new
+   * login, `getTokenWithPopup({ authorizationParams: { max_age: maxAge } })`. `undefined`, and whatever it throws,
+   * shows that the user has to sign in again.
+   */
+  get getAccessToken(): GetAccessToken | undefined {
+    return this.#getAccessToken;
+  }
+  set getAccessToken(getAccessToken: GetAccessToken | undefined) {
     const isFirst = !this.#getAccessToken;
     this.#getAccessToken = getAccessToken;
     if (isFirst || this.#flow.state.isLost) this.connectedCallback();
   }
-  /** Replaces some or all words. */
+  /** Replaces some or all words: `TRANSLATIONS.de`, or what you write. Reads as all that are shown. */
+  get strings(): Strings {
+    return this.#flow.state.strings;
+  }
   set strings(strings: Partial<Strings>) {
     this.#flow.state.strings = { ...STRINGS, ...strings };
     this.#flow.view.render();

@@ -6,20 +6,25 @@ import { STRINGS, type Strings } from './strings.ts';
 import { createView, localeOf, type Act, type Problem, type State } from './view.ts';
 
 const RETRY_MS = 10_000;
+const UNSET = { code: 'unavailable', message: 'set `client` or `getAccessToken`', status: 0 };
+const MISTAKES = /^in.*-(re|tok|sc)|^not-|^un[er]/;
 
 /** Events are fired at the host, and its attributes are read, when they matter. */
 export function createFlow(host: HTMLElement) {
   const state: State = { strings: STRINGS, isLost: false, resendAt: 0 };
-  let client: EmailChangeClient;
+  let client: EmailChangeClient | undefined;
   /** Aborted when the element leaves the document, or is given another service. */
   let stay = new AbortController();
   let watching = stay;
-  let begin: () => void;
-  const begun = new Promise<void>((resolve) => (begin = resolve));
+  let begin: (fault?: typeof UNSET) => void;
+  const begun = new Promise<typeof UNSET | undefined>((resolve) => (begin = resolve));
   const view = createView(host.attachShadow({ mode: 'open' }), state, act, () =>
     fire('sign-in-again'),
   );
   const waiting = view.wait();
+  /** Whoever uses this element is told what to mend, once for each thing. */
+  const told: Record<string, true> = {};
+  let unset: ReturnType<typeof setTimeout>;
 
   /** Begins with this client, as soon as there is one, or goes on where the element was taken out. */
   function start(given?: EmailChangeClient): void {
@@ -28,7 +33,11 @@ export function createFlow(host: HTMLElement) {
     state.problem = undefined;
     state.isLost = false;
     view.render();
-    if (!given) return;
+    // Perhaps the app is at its login still, and perhaps nobody thought of it.
+    if (!given) {
+      unset = setTimeout(tellUnset, 3000);
+      return;
+    }
     client = given;
     begin();
     if (state.change) follow(state.change);
@@ -38,13 +47,31 @@ export function createFlow(host: HTMLElement) {
   function stop(): void {
     stay.abort();
     watching.abort();
+    clearTimeout(unset);
     view.stop();
+  }
+
+  function tellUnset(): void {
+    waiting.cancel();
+    tell(UNSET);
+    begin(UNSET);
+    state.problem = problemOf(UNSET, 'watch');
+    view.render();
+  }
+
+  function tell(error: { code: string; message: string }): void {
+    const { code, message } = error;
+    if (told[code]) return;
+    told[code] = true;
+    // oxlint-disable-next-line no-console -- for whoever builds the app.
+    console.warn(host, code, message);
+    host.dispatchEvent(new ErrorEvent('error', { message, error }));
   }
 
   /** Takes up an open change. What is over is no news; what the user did meanwhile counts more. */
   async function load(): Promise<void> {
     const { signal } = stay;
-    const change = await client.current({ signal }).catch((error: unknown) => {
+    const change = await client!.current({ signal }).catch((error: unknown) => {
       // An outage at the start is no reason to miss what is under way.
       if (isPassing(error)) later(signal, load);
       return undefined;
@@ -62,7 +89,7 @@ export function createFlow(host: HTMLElement) {
       state.problem = undefined;
       show(latest);
     };
-    client.watch(change.id, onChange, { signal }).then(
+    client!.watch(change.id, onChange, { signal }).then(
       ({ status }) => (status === 'superseded' ? load() : undefined),
       (error: EmailChangeError) => {
         if (signal.aborted) return;
@@ -104,9 +131,12 @@ export function createFlow(host: HTMLElement) {
     state.problem = undefined;
     view.render();
     try {
-      await begun;
+      const fault = client ? undefined : await begun;
+      if (fault) throw fault;
       await acts[name]();
     } catch (error) {
+      // What no user can mend: a wrong address, CORS, a scope, a return URL that is not allowed.
+      if (navigator.onLine && MISTAKES.test(Object(error).code)) tell(error as EmailChangeError);
       const problem = problemOf(error, name);
       if (problem.words === 'commit-in-progress') void load();
       // When the change is over, that is what there is to say.
@@ -123,7 +153,7 @@ export function createFlow(host: HTMLElement) {
       const returnTo = host.getAttribute('return-to');
       const locale = localeOf(host);
       follow(
-        await client.request({ email, ...(returnTo && { returnTo }), ...(locale && { locale }) }),
+        await client!.request({ email, ...(returnTo && { returnTo }), ...(locale && { locale }) }),
       );
     },
     async code() {
@@ -131,17 +161,17 @@ export function createFlow(host: HTMLElement) {
       const code = typed.replace(/\D/g, '');
       // Two codes may stand in one mail: the digits belong here, the long one to the link.
       if (typed.length > 15 && /[a-z]/i.test(typed))
-        throw Object.assign(new Error('link code'), { code: 'link-code' });
+        throw Object.assign(new Error('link code'), { code: 'link-code', status: 0 });
       if (code.length !== 8) throw new EmailChangeError(0, { code: 'invalid-code' });
-      show(await client.confirmByCode(state.change!.id, code));
+      show(await client!.confirmByCode(state.change!.id, code));
       view.code.value = '';
     },
     async resend() {
-      show(await client.resend(state.change!.id));
+      show(await client!.resend(state.change!.id));
     },
     async cancel() {
       const change = state.change!;
-      await client.cancel(change.id);
+      await client!.cancel(change.id);
       watching.abort();
       show({ ...change, status: 'canceled' });
     },
@@ -151,8 +181,13 @@ export function createFlow(host: HTMLElement) {
 }
 
 function problemOf(error: unknown, act: Problem['act']): Problem {
-  const { code = 'failed', retryAfterMs } = Object(error) as Partial<EmailChangeError>;
-  const words = isSignedOut(error) ? 'signedOut' : code in STRINGS ? code : 'failed';
+  const {
+    code = 'failed',
+    status = 401,
+    retryAfterMs,
+  } = Object(error) as Partial<EmailChangeError>;
+  // What is no answer of the service was thrown where a token was asked for, whatever it says.
+  const words = status === 401 ? 'signedOut' : code in STRINGS ? code : 'failed';
   return { act, words: words as keyof Strings, retryAfterMs };
 }
 

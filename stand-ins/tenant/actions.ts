@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { compileFunction } from 'node:vm';
 import type { Claims } from './jwt.ts';
 
-/** A file in auth0/actions. */
-export type ActionName = 'login-evidence' | 'second-factor';
+/** A file in auth0/actions, or one of somebody else's. */
+export type ActionName = 'login-evidence' | 'second-factor' | URL;
 
 /** What a login was, or is: the same for every token that is made of it. */
 export interface Login {
@@ -45,16 +45,17 @@ const RESTRICTED = new Set(
   ),
 );
 
-const loaded = new Map<ActionName, PostLogin>();
+const loaded = new Map<string, PostLogin>();
 
 /** Actions are CommonJS, whatever the package around the file says. */
 function load(name: ActionName): PostLogin {
-  const file = new URL(`../../auth0/actions/${name}.js`, import.meta.url);
+  const file =
+    name instanceof URL ? name : new URL(`../../auth0/actions/${name}.js`, import.meta.url);
   const exported: { onExecutePostLogin?: PostLogin } = {};
   compileFunction(readFileSync(file, 'utf8'), ['exports'], { filename: file.pathname })(exported);
   const { onExecutePostLogin } = exported;
   if (!onExecutePostLogin) throw new Error(`${name} is no post-login Action.`);
-  loaded.set(name, onExecutePostLogin);
+  loaded.set(String(name), onExecutePostLogin);
   return onExecutePostLogin;
 }
 
@@ -93,6 +94,6 @@ export async function runPostLogin(
     },
   };
   const event = eventOf(login);
-  for (const name of names) await (loaded.get(name) ?? load(name))(event, api);
+  for (const name of names) await (loaded.get(String(name)) ?? load(name))(event, api);
   return result;
 }

@@ -64,8 +64,8 @@ async function startApp(html: string, files: Record<string, string>, env = {}) {
   const { outputFiles } = await build({
     entryPoints: [join(folder, 'main.js')],
     alias: {
-      'readdress/element': `${ROOT}client/element.ts`,
-      'readdress/client': `${ROOT}client/index.ts`,
+      '@readdress/client/element': `${ROOT}client/element.ts`,
+      '@readdress/client': `${ROOT}client/index.ts`,
     },
     nodePaths: [`${ROOT}node_modules`],
     bundle: true,
@@ -179,7 +179,7 @@ document.documentElement.dataset.ready = '';`,
           'await auth0.handleRedirectCallback()',
           '({ appState } = await auth0.handleRedirectCallback())',
         )}`,
-        'account.js': `import 'readdress/element';\nimport { auth0, appState } from './login.js';
+        'account.js': `import '@readdress/client/element';\nimport { auth0, appState } from './login.js';
 const element = document.querySelector('readdress-change-email');\n${piece('// step-up-by-redirect.js')}`,
         'main.js': `import './account.js';`,
       },
@@ -245,7 +245,7 @@ const element = document.querySelector('readdress-change-email');\n${piece('// s
 
   test('the colours of the page are those that it says', async () => {
     const css = piece('readdress-change-email {');
-    const app = await startApp(TAG, { ...LOGIN, 'main.js': `import 'readdress/element';` });
+    const app = await startApp(TAG, { ...LOGIN, 'main.js': `import '@readdress/client/element';` });
     const page = await (await window()).newPage();
     await page.goto(app.url);
     // Past the policy, as a stylesheet of the app would be.

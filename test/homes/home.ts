@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import express from 'express';
 import Fastify from 'fastify';
 import { onTestFinished } from 'vitest';
 import { openReaddress, type Readdress, type Settings } from '../../index.ts';
@@ -57,12 +58,11 @@ const HOMES = {
     return { ask: (path, init) => fetch(`${url}/account${path}`, manual(init)), workers: true };
   },
   /** Which cuts the path off that it was mounted at, and remembers it. */
-  async 'a handler mounted as Express does'(readdress: Readdress): Promise<Opened> {
-    const url = await listen((request, response) => {
-      Object.assign(request, { originalUrl: request.url, baseUrl: '/account' });
-      request.url = request.url!.slice('/account'.length) || '/';
-      void readdress.handler(request, response);
-    });
+  async 'a handler of Express'(readdress: Readdress): Promise<Opened> {
+    const app = express();
+    app.use('/account', readdress.handler);
+    app.use(express.json());
+    const url = await listen((request, response) => void app(request, response));
     return { ask: (path, init) => fetch(`${url}/account${path}`, manual(init)), workers: false };
   },
   'a fetch of the web': async (readdress: Readdress): Promise<Opened> => ({

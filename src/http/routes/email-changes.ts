@@ -13,6 +13,7 @@ import {
   requiredSides,
   requireFreshLogin,
 } from '../auth/authenticate.ts';
+import { Problem } from '../problems.ts';
 import { causeOf } from '../plugins/cause.ts';
 import { enforce, limitPerIp, show } from '../plugins/rate-limit.ts';
 import { reached } from '../../signals.ts';
@@ -22,6 +23,9 @@ import type { Found } from '../../store/records.ts';
 import { readAsked, requestBody } from './asked.ts';
 import { decideOwn, findOwn, written } from './own-change.ts';
 import { accepted, idParams, noBody, ownCalls, problemSchema, shown, viewOf } from './views.ts';
+
+/** Who would rather hear of no change by 204: a browser writes every 404 to its console in red. */
+const NONE_IS_204 = /(?:^|[,;\s])none\s*=\s*"?204\b/i;
 
 export function registerEmailChanges(app: App, deps: ApiDeps): void {
   const { config, changes, limits, now } = deps;
@@ -80,10 +84,19 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
 
   app.get(
     '/v1/email-changes/current',
-    { onRequest: signedIn, schema: { ...secured, response: shown } },
+    {
+      onRequest: signedIn,
+      schema: { ...secured, response: { ...shown, 204: z.null() } },
+    },
     async (req, reply) => {
-      const { value: user } = await changes.readUser(req.user.sub);
-      return sendView(deps, req, reply, await findOwn(deps, req.user.sub, user.latest));
+      const { sub } = req.user;
+      const { value: user } = await changes.readUser(sub);
+      const found = await findOwn(deps, sub, user.latest).catch((error: unknown) => {
+        if (!(error instanceof Problem) || !NONE_IS_204.test(String(req.headers['prefer'])))
+          throw error;
+      });
+      if (found) return sendView(deps, req, reply, found);
+      return reply.status(204).header('preference-applied', 'none=204').send(null);
     },
   );
 
