@@ -3,6 +3,7 @@
  * resend and cancel, the live outcome, errors in words. No framework, no inline style: it works under
  * `style-src 'self'` and Trusted Types.
  */
+// oxlint-disable-next-line typescript/triple-slash-reference -- an import would be left in the code.
 /// <reference path="./jsx.d.ts" preserve="true" />
 import type { EmailChange } from './email-change.ts';
 import { createFlow } from './flow.ts';

@@ -2,8 +2,8 @@
  * What frameworks are told of the tag. Each part counts where that framework is installed and is nothing
  * elsewhere, which is what the comments above them are for: the module need not be there.
  */
-import type { EmailChange } from './email-change.js';
-import type { ReaddressChangeEmail } from './element.js';
+import type { EmailChange } from './email-change.ts';
+import type { ReaddressChangeEmail } from './element.ts';
 
 type Attributes = {
   'base-url'?: string | undefined;

@@ -14,6 +14,7 @@ import {
   type CSSProperties,
   type ReactElement,
 } from 'react';
+// oxlint-disable-next-line import/no-unassigned-import -- it defines the element.
 import './element.ts';
 import type { EmailChange } from './email-change.ts';
 import type { ReaddressChangeEmail } from './element.ts';

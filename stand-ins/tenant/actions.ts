@@ -54,7 +54,7 @@ function load(name: ActionName): PostLogin {
   const exported: { onExecutePostLogin?: PostLogin } = {};
   compileFunction(readFileSync(file, 'utf8'), ['exports'], { filename: file.pathname })(exported);
   const { onExecutePostLogin } = exported;
-  if (!onExecutePostLogin) throw new Error(`${name} is no post-login Action.`);
+  if (!onExecutePostLogin) throw new Error(`${String(name)} is no post-login Action.`);
   loaded.set(String(name), onExecutePostLogin);
   return onExecutePostLogin;
 }

@@ -140,8 +140,7 @@ export async function confirmBy(host: Host, purpose: string, to?: string): Promi
 }
 
 /** Browsers tell of every answer from 400 up; without a change there is none to find. */
-export const TOLERATED =
-  /the server responded with a status of 4\d\d| invalid-return-url /;
+export const TOLERATED = /the server responded with a status of 4\d\d| invalid-return-url /;
 /** What the page has heard, and what its live regions have said. */
 export const HEARD = 'heard';
 export const SAID = 'said';

@@ -25,7 +25,8 @@ describeInBrowser('a mistake of the app', ({ open }) => {
   const tab = async () =>
     (
       await open({
-        tolerates: / (?:unavailable|unreachable|insufficient-scope) |status of 4|ERR_|CORS|Content Security Policy/,
+        tolerates:
+          / (?:unavailable|unreachable|insufficient-scope) |status of 4|ERR_|CORS|Content Security Policy/,
       })
     ).newPage();
 
@@ -84,7 +85,9 @@ describeInBrowser('a mistake of the app', ({ open }) => {
   test('a user without a change leaves no red line', async () => {
     const host = await startHost();
     const page = await (await open()).newPage();
+    const current = page.waitForResponse((answer) => answer.url().endsWith('/current'));
     await host.open(page);
+    expect((await current).status()).toBe(204);
     await page.getByLabel('New email address').waitFor();
   });
 });

@@ -68,9 +68,8 @@ describeInBrowser('the React component', ({ open }) => {
     });
     script = bundled.outputFiles[0]!.text;
     // On the server there is no DOM, and only attributes are written.
-    const { ChangeEmail } = (await import('../../client/react.ts' as string)) as {
-      ChangeEmail: never;
-    };
+    const module = '../../client/react.ts';
+    const { ChangeEmail } = (await import(module)) as { ChangeEmail: never };
     held.markup = renderToString(
       createElement(ChangeEmail, { baseUrl: world.api, className: 'own' } as never),
     );
@@ -106,5 +105,6 @@ describeInBrowser('the React component', ({ open }) => {
     const { text } = await world.inbox.waitFor({ to: 'own@example.org' });
     await world.call('POST', '/v1/confirm', { body: { token: tokenIn(text, 'confirm') } });
     await page.getByText('committed').waitFor();
+    expect(await page.getByRole('status').textContent()).toBe('committed');
   });
 });
