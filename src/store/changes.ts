@@ -113,14 +113,15 @@ export function createChangeStore(
       const version = (before?.version ?? 0) + 1;
       if (result === 'written' && change)
         return { verdict, change, found: { value: change, version }, ...followed };
-      // The claim is gone before its time. If what we meant to write is there, our own write ended it, and
-      // what follows from it may have gone on since.
-      const claim = how.claim!;
-      const there =
-        how.again && change && claim.leftMs() > 0 ? await findChange(change.id) : undefined;
-      const isOurs = (there?.version ?? 0) >= version && there?.value.status === change?.status;
-      if (!there || !isOurs || change?.status === before?.value.status)
-        throw new StaleClaim(claim.task);
+      // The claim is gone. Before its time only our own write can have ended it, whose answer was lost; what
+      // follows from it may have gone on since.
+      const { claim, again } = how;
+      if (!again || claim!.leftMs() <= 0) throw new StaleClaim(claim!.task);
+      if (verdict.kind === 'recorded')
+        return { verdict, change: verdict.change, found, ...followed };
+      const there = change && (await findChange(change.id));
+      if (!there || there.version < version || there.value.status !== change.status)
+        throw new StaleClaim(claim!.task);
       return { verdict, change: there.value, found: there, ...followed };
     }
     throw new StoreUnavailable('a record did not hold still');

@@ -4,7 +4,7 @@ import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { close, recorded, taskOf, write, type EmailChange } from '../../src/domain/email-change.ts';
 import { createClock } from '../../src/clock.ts';
 import { createSealer } from '../../src/seal.ts';
-import { createChangeStore, StaleClaim } from '../../src/store/changes.ts';
+import { createChangeStore, StaleClaim, type Rule } from '../../src/store/changes.ts';
 import { outboxArgs, outboxKeys } from '../../src/store/outbox.ts';
 import { UnreadableRecord } from '../../src/store/records.ts';
 import { StoreUnavailable } from '../../src/store/redis.ts';
@@ -306,6 +306,11 @@ describe('a claim', () => {
       transitions: [{ from: 'pending' }],
     });
     const other = (latest: EmailChange) => write({ ...latest, muted: true });
+    // Whoever has no lease any more can not tell whose end it was.
+    const late = { ...held, leftMs: () => 0 };
+    await expect(opened.store.decide(found, ended, { claim: late, again: true })).rejects.toThrow(
+      StaleClaim,
+    );
     for (const [rule, asked] of [
       [ended, false],
       [other, true],
@@ -314,6 +319,20 @@ describe('a claim', () => {
         StaleClaim,
       );
     expect((await opened.store.findChange(change.id))?.version).toBe(found.version + 1);
+  });
+
+  test.each<[string, Rule]>([
+    ['moved no status', (latest) => write({ ...latest, muted: true })],
+    ['had nothing to write', recorded],
+  ])('whose end %s is told the same once more when the answer was lost', async (_, rule) => {
+    const opened = openStore();
+    const change = await put(opened);
+    const found = (await opened.store.findChange(change.id))!;
+    const held = { ...(await claim(opened))!, fate: 'done' as const };
+    const first = await opened.store.decide(found, rule, { claim: held });
+    const again = await opened.store.decide(found, rule, { claim: held, again: true });
+    expect(again).toEqual(first);
+    expect(await dueOf(opened, change)).toBeNull();
   });
 
   test('is safe when Redis’ time jumps at a fail-over: ahead, the older holder is stale; back, nobody else takes it early', async () => {
