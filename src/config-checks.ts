@@ -69,6 +69,10 @@ function isOwnPage(confirmUrl: unknown, publicUrl: unknown): boolean {
 }
 
 export const checkApi = (s: Values): string[] => [
+  ...(s['SUPPORT_SCOPE'] !== undefined &&
+  s['SUPPORT_SCOPE'] === (s['REQUIRED_SCOPE'] ?? 'change:email')
+    ? ['SUPPORT_SCOPE: write another scope than REQUIRED_SCOPE, which users have']
+    : []),
   ...(s['CONFIRM_BY'] === 'session' && isOwnPage(s['CONFIRM_URL'], s['PUBLIC_URL'])
     ? ['CONFIRM_URL: with CONFIRM_BY=session write the page of your app that confirms']
     : []),

@@ -58,6 +58,9 @@ const mailAddress = z
   .regex(/^[^\p{Cc}<>",;]*<[^\s<>@,;"]+@[^\s<>@,;"]+>$|^[^\s<>@,;"]+@[^\s<>@,;"]+$/u, {
     message: 'write one address, like Example <no-reply@example.com>',
   });
+const scope = z
+  .string()
+  .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'write one scope (RFC 6749 scope-token)');
 
 /** Of the API alone. */
 export const api = z.object({
@@ -65,10 +68,8 @@ export const api = z.object({
   PORT: integer(0, 65_535).prefault('3000'),
   AUTH0_AUDIENCE: z.string().min(1),
   AUTH0_ISSUERS: urls.optional(),
-  REQUIRED_SCOPE: z
-    .string()
-    .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'write one scope (RFC 6749 scope-token)')
-    .default('change:email'),
+  REQUIRED_SCOPE: scope.default('change:email'),
+  SUPPORT_SCOPE: scope.optional(),
   MAX_AUTH_AGE: integer(0, 86_400).prefault('300'),
   AUTH_TIME_CLAIM: z.string().min(1).default('https://readdress/auth_time'),
   AMR_CLAIM: z.string().min(1).default('https://readdress/amr'),
@@ -82,6 +83,7 @@ export const api = z.object({
   RETURN_URLS: exactUrls.prefault(''),
   TRUST_PROXY: proxies.prefault(''),
   LIMIT_USER: limit.prefault('5/1h'),
+  LIMIT_SUPPORT: limit.prefault('20/24h'),
   LIMIT_IP: limit.prefault('60/1m'),
   LIMIT_LINK: limit.prefault('30/1m'),
   RESEND_AFTER: duration('1s', '24h').prefault('60s'),

@@ -119,6 +119,11 @@ const API: WordsOf<typeof api> = {
     otherwise: 'AUTH0_BASE_URL/',
   },
   REQUIRED_SCOPE: { about: 'The scope without which no change is asked for' },
+  SUPPORT_SCOPE: {
+    about:
+      'The scope of machine tokens of a help desk, which may look at, withdraw, resend and ask for changes (docs/operations.md). Off when empty',
+    example: 'support:email',
+  },
   MAX_AUTH_AGE: {
     about: 'Seconds since the last login that a change may be asked for; 0 turns the check off',
   },
@@ -176,6 +181,7 @@ const API: WordsOf<typeof api> = {
     example: 'com.example.app=AB:CD:…',
   },
   LIMIT_USER: { about: 'Requests of one user' },
+  LIMIT_SUPPORT: { about: 'Requests that support makes on behalf of users, in all' },
   LIMIT_IP: { about: 'Requests from one IP address' },
   LIMIT_LINK: { about: 'Calls with a link token from one IP address' },
   RESEND_AFTER: { about: 'How long until a mail may be asked for again' },

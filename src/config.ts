@@ -102,6 +102,8 @@ const apiConfig = (s: Api) =>
       (issuer) => `${issuer.replace(/\/+$/, '')}/`,
     ),
     requiredScope: s.REQUIRED_SCOPE,
+    /** Of machine tokens that may act for a user; undefined where nobody may. */
+    supportScope: s.SUPPORT_SCOPE,
     maxAuthAgeS: s.MAX_AUTH_AGE,
     authTimeClaim: s.AUTH_TIME_CLAIM,
     amrClaim: s.AMR_CLAIM,
@@ -120,7 +122,7 @@ const apiConfig = (s: Api) =>
     trustProxy: s.TRUST_PROXY,
     /** Counts only as said by a proxy that is trusted. */
     geoCountryHeader: s.TRUST_PROXY.length > 0 ? s.GEO_COUNTRY_HEADER?.toLowerCase() : undefined,
-    limits: { user: s.LIMIT_USER, ip: s.LIMIT_IP, link: s.LIMIT_LINK },
+    limits: { user: s.LIMIT_USER, support: s.LIMIT_SUPPORT, ip: s.LIMIT_IP, link: s.LIMIT_LINK },
     resendAfterMs: s.RESEND_AFTER,
     appLinksIos: s.APP_LINKS_IOS,
     appLinksAndroid: s.APP_LINKS_ANDROID,

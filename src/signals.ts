@@ -22,6 +22,12 @@ type Told = {
   task: OfTask & { kind: string; seconds: number; word: TaskWord; alarm: boolean; told: object };
   /** An attempt at a mail. `code`: the mail server's. */
   mail: { change: string; template: string; outcome: string; code: string | undefined };
+  /** Support did something for a user, or looked. */
+  support: {
+    call: 'read' | 'request' | 'resend' | 'cancel';
+    change: string | undefined;
+    requestId: string;
+  };
   /** A call to the tenant; status `none`: no answer came. */
   call: { method: string; status: string; seconds: number };
   /** Whether the tenant takes our credentials, and grants what we need. */

@@ -234,6 +234,7 @@ describe('faults', () => {
       'loopback,true',
       'proxy.example',
     ],
+    ['SUPPORT_SCOPE', 'change:email', 'two scopes', 'quo"te'],
     ['REQUIRED_SCOPE', 'two scopes', 'quo"te', 'back\\slash', 'ünï'],
     ['CONFIRMATION', 'NEW', 'none', 'new,both'],
     ['LINK_STYLE', 'path'],

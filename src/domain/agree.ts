@@ -21,8 +21,22 @@ export function agree(change: EmailChange, side: Side, now: number): Verdict {
   if (isOver(change, now)) return write(close(change, 'expired', now));
   if (change.agreed[side] !== undefined || !change.requires.includes(side)) return recorded(change);
   const agreed: EmailChange = { ...change, agreed: { ...change.agreed, [side]: now } };
-  if (awaiting(agreed).length === 0) return confirmed(agreed, now);
+  if (awaiting(agreed).length === 0)
+    return isHeld(agreed) ? held(agreed, now) : confirmed(agreed, now);
   return side === 'new' && change.waiverMs ? waiting(agreed, change.waiverMs, now) : write(agreed);
+}
+
+/**
+ * Support asked, and no mailbox with standing could approve: somebody on a telephone and a click are not enough at
+ * once. What can be mailed has been by now, and who objects has as long as the current mailbox would have had.
+ */
+const isHeld = ({ bySupport, requires }: EmailChange): boolean =>
+  bySupport === true && !requires.includes('current');
+
+function held(change: EmailChange, now: number): Step {
+  const until = now + (change.waiverMs ?? 0);
+  const waits = { ...change, waivesAt: until, expiresAt: until };
+  return write(waits, taskOf(change, 'expire', until));
 }
 
 const confirmed = (change: EmailChange, now: number): Step =>
@@ -63,7 +77,7 @@ const wasAsked = ({ mails }: EmailChange): boolean =>
 export function expire(change: EmailChange, now: number): Verdict {
   if (change.status !== 'pending') return recorded(change);
   if (now < change.expiresAt) return write(change, taskOf(change, 'expire', change.expiresAt));
-  return change.waivesAt !== undefined && wasAsked(change)
+  return change.waivesAt !== undefined && (isHeld(change) || wasAsked(change))
     ? confirmed(change, now)
     : write(close(change, 'expired', now));
 }

@@ -99,6 +99,8 @@ export type EmailChange = {
   approvals?: number;
   /** Under `both`: how long the current mailbox may stay silent once the new one has agreed. */
   waiverMs?: number;
+  /** Support asked for it on the user's behalf: it never happens before its wait is over. */
+  bySupport?: true;
   /** When the current mailbox's silence becomes consent: only one that was asked can be silent. */
   waivesAt?: number;
   /** Since when we know that the current mailbox does not get our mail. */

@@ -28,7 +28,10 @@ export type Postage = {
 };
 
 type Wish = Pick<EmailChange, 'email' | 'locale' | 'timeZone' | 'origin' | 'returnTo'>;
-type Terms = Pick<EmailChange, 'id' | 'sub' | 'secret' | 'requires' | 'waiverMs' | 'authTime'>;
+type Terms = Pick<
+  EmailChange,
+  'id' | 'sub' | 'secret' | 'requires' | 'waiverMs' | 'authTime' | 'bySupport'
+>;
 export type Request = Wish & Terms & { postage: Postage };
 export type Timing = { linkTtlMs: number; resendAfterMs: number; committed?: CommittedLimit };
 

@@ -16,7 +16,7 @@ export type App = FastifyInstance<
 >;
 
 export type ApiDeps = Deps<ApiConfig> & {
-  limits: { user: Limiter; ip: Limiter; link: Limiter; page: Limiter };
+  limits: { user: Limiter; support: Limiter; ip: Limiter; link: Limiter; page: Limiter };
   postage: PostOffice;
   inline: Inline | undefined;
 };
@@ -36,6 +36,7 @@ export function withLimits(deps: Deps<ApiConfig>, inline?: Inline): ApiDeps {
     inline,
     limits: {
       user: createSharedLimiter(deps.redis, `${deps.prefix}:limit-user`, limits.user),
+      support: createSharedLimiter(deps.redis, `${deps.prefix}:limit-support`, limits.support),
       ip: createLocalLimiter(limits.ip),
       link: createLocalLimiter(limits.link),
       // As many as requests, counted apart: looking at pages uses up nobody's requests.

@@ -28,6 +28,7 @@ import { registerKeep } from './routes/keep.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerLiveStatus } from './routes/live-status.ts';
 import { registerLinks } from './routes/links.ts';
+import { registerSupport } from './routes/support.ts';
 import { registerPages } from './routes/pages.ts';
 import { registerWellKnown } from './routes/well-known.ts';
 
@@ -100,6 +101,7 @@ export async function buildApp(
     registerCode(api, deps);
     registerKeep(api, deps);
     registerLiveStatus(api, deps);
+    registerSupport(api, deps);
     registerLinks(api, deps);
     registerWellKnown(api, deps);
   });

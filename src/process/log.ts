@@ -70,6 +70,9 @@ export function logSignals({ hear }: Signals, log: Logger): void {
     if (act === 'undo-refused')
       log.info({ event: 'email_change.undo_refused', change, requestId, reason });
   });
+  hear('support', ({ call, change, requestId }) =>
+    log[call === 'read' ? 'info' : 'warn']({ event: `support.${call}`, change, requestId }),
+  );
   const write = ([level, event, more]: Line, what: object) =>
     log[level]({ event, ...what, ...more });
   hear('task', ({ change, task, attempt, requestId, word, alarm, told }) => {

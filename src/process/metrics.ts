@@ -35,6 +35,12 @@ export function createMetrics({ process = false } = {}) {
       labelNames: ['why'] as const,
       registers,
     }),
+    support: new Counter({
+      name: 'readdress_support_calls_total',
+      help: 'What support did at its own door: read, request, resend, cancel.',
+      labelNames: ['call'] as const,
+      registers,
+    }),
     transitions: new Counter({
       name: 'readdress_transitions_total',
       help: 'Email changes that came to this status, and why.',
@@ -92,6 +98,7 @@ export function measureSignals({ hear }: Signals, metrics: Metrics): void {
     metrics.tasks.observe({ task: kind, outcome: word }, seconds),
   );
   hear('mail', ({ template, outcome }) => metrics.mails.inc({ template, outcome }));
+  hear('support', ({ call }) => metrics.support.inc({ call }));
   hear('access', ({ what, isGranted }) => metrics.access.set({ what }, isGranted ? 1 : 0));
   hear('call', ({ method, status, seconds }) =>
     metrics.tenantCalls.observe({ method, status }, seconds),

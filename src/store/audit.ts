@@ -8,7 +8,9 @@ import { SealError, type Sealer } from '../seal.ts';
 
 /** Who made a write happen, from where (a coarse network, never an address), and what Auth0 said. */
 export type Cause = {
-  actor: 'user' | 'new-mailbox' | 'current-mailbox' | 'operator' | 'worker';
+  actor: 'user' | 'new-mailbox' | 'current-mailbox' | 'operator' | 'support' | 'worker';
+  /** Who of them: support names its people. */
+  by?: string;
   from?: string | undefined;
   said?: string | undefined;
 };

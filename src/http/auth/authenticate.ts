@@ -35,7 +35,7 @@ declare module '@fastify/jwt' {
   }
 }
 
-const MAX_TOKEN_CHARS = 8192;
+export const MAX_TOKEN_CHARS = 8192;
 const CREDENTIALS = /^(?:bearer|dpop) +([\w-]+\.[\w-]+\.[\w-]+)$/i;
 /** `auth0|…`, `google-oauth2|…`; never `client@clients` or `anon@…`. */
 const USER_SUB = /^[^@|]{1,64}\|.+$/u;
@@ -62,7 +62,8 @@ export function registerAuthentication(app: App, deps: Deps<ApiConfig>): void {
   });
 }
 
-const tokenIn = (header = ''): string | undefined => CREDENTIALS.exec(header)?.[1];
+/** Of an Authorization field that is no longer than a token may be. */
+export const tokenIn = (header = ''): string | undefined => CREDENTIALS.exec(header)?.[1];
 
 /**
  * @throws {Problem} missing-token, invalid-token, invalid-dpop-proof, use-dpop-nonce,
@@ -98,7 +99,10 @@ export const authenticate = (deps: Deps<ApiConfig>) => {
   };
 };
 
-async function verified(request: FastifyRequest, challenge: Challenge): Promise<AccessClaims> {
+export async function verified(
+  request: FastifyRequest,
+  challenge: Challenge,
+): Promise<AccessClaims> {
   try {
     return await request.jwtVerify<AccessClaims>();
   } catch (error) {

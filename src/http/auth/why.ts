@@ -15,6 +15,7 @@ export const WHYS = [
   'not-yet-valid',
   'machine-token',
   'delegated-token',
+  'user-token',
   'sub',
   'bound-token',
   'unbound-token',

@@ -33,9 +33,10 @@ type Asked = { email: string; locale: Locale } & Pick<
 export function readAsked(
   config: ApiConfig,
   req: FastifyRequest,
+  sub: string,
   body: z.output<typeof requestBody>,
 ): Asked {
-  const { user, headers } = req;
+  const { headers } = req;
   const { returnTo, locale } = body;
   const email = parseEmail(body.email, config);
   if (email === undefined)
@@ -47,7 +48,7 @@ export function readAsked(
     throw new Problem('invalid-return-url', {
       errors: [{ pointer: '#/returnTo', detail: 'not in RETURN_URLS' }],
     });
-  checkIdentity(config, user.sub);
+  checkIdentity(config, sub);
   return {
     email,
     locale: localeAmong(config.languages, locale, headers['accept-language']),

@@ -46,7 +46,7 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
     },
     async (req, reply) => {
       const { sub } = req.user;
-      const asked = readAsked(config, req, req.body);
+      const asked = readAsked(config, req, sub, req.body);
 
       const going = await changes.readGoing(sub);
       const latest = going.latest?.value;
