@@ -13,8 +13,18 @@ export function backoffMs(attempts: number, random: (bytes: number) => Buffer): 
  */
 const GREYLIST_MINUTES = [0.75, 5, 15, 30];
 
-export const greylistMs = (attempts: number): number =>
+const greylistMs = (attempts: number): number =>
   (GREYLIST_MINUTES[Math.min(attempts, GREYLIST_MINUTES.length) - 1] ?? 30) * 60_000;
+
+/** How long before its end a mail is tried for the last time. */
+const LAST_MS = 60_000;
+
+/** In time for one more try while the mail is of use; `undefined`: that was the last. */
+export function mailRetryMs(attempts: number, usefulMs: number): number | undefined {
+  const ms = greylistMs(attempts);
+  if (ms < usefulMs) return ms;
+  return usefulMs > 2 * LAST_MS ? usefulMs - LAST_MS : undefined;
+}
 
 /** For what another build may be able to do: 10 s, 20 s, 40 s … at most 5 minutes. */
 export const unableMs = (before: number): number =>

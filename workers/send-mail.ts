@@ -24,7 +24,7 @@ import type { MailFacts } from '../src/mail/content.ts';
 import { renderMail } from '../src/mail/render.ts';
 import type { Rule } from '../src/store/changes.ts';
 import type { WorkerConfig } from '../src/config.ts';
-import { greylistMs } from './backoff.ts';
+import { mailRetryMs } from './backoff.ts';
 import { sharesOf } from './lease.ts';
 import type { WorkerDeps } from './worker-deps.ts';
 import type { OutgoingMail } from './mailer.ts';
@@ -88,7 +88,7 @@ export const sendMail: Processor = async ({ deps, name, claim, hold, reached }) 
   const again = { ...later, rule: (latest: EmailChange) => mailDeferred(latest, name) };
   if (kind === 'away') return { ...again, alarm: claim.attempts > 3 };
   if (kind === 'relay') return again;
-  const ms = nextTryMs(claim.attempts, usefulUntil(change, template) - now());
+  const ms = mailRetryMs(claim.attempts, usefulUntil(change, template) - now());
   return ms === undefined ? giveUp(code) : { ...again, ms };
 };
 
@@ -104,15 +104,6 @@ async function isMuted(
   return false;
 }
 const PAID_AT_THE_DOOR: readonly Template[] = ['notice', 'approve'];
-
-/** In time for one more try while the mail is of use; `undefined`: that was the last. */
-function nextTryMs(attempts: number, usefulMs: number): number | undefined {
-  const ms = greylistMs(attempts);
-  if (ms < usefulMs) return ms;
-  return usefulMs > 2 * LAST_MS ? usefulMs - LAST_MS : undefined;
-}
-/** How long before its end a mail is tried for the last time. */
-const LAST_MS = 60_000;
 
 const isInDoubt = ({ mails }: EmailChange, name: string): boolean =>
   mails[name] === 'doubt' || mails[name] === 'last-doubt';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { backoffMs, greylistMs } from '../../workers/backoff.ts';
+import { backoffMs, mailRetryMs } from '../../workers/backoff.ts';
 
 const attempts = fc.integer({ min: 1, max: 100_000 });
 const always = (byte: number) => (bytes: number) => Buffer.alloc(bytes, byte);
@@ -33,7 +33,17 @@ describe('backoff', () => {
   });
 });
 
+const MINUTE = 60_000;
+
 test('greylisting is waited out by the minutes that mail servers ask for: the first within one, then 5, 15, then every 30', () => {
-  const minutes = [1, 2, 3, 4, 5, 50].map((attempt) => greylistMs(attempt) / 60_000);
+  const minutes = [1, 2, 3, 4, 5, 50].map((attempt) => mailRetryMs(attempt, Infinity)! / MINUTE);
   expect(minutes).toEqual([0.75, 5, 15, 30, 30, 30]);
+});
+
+test('a mail is not put off beyond its use: its last try is a minute before the end, and then it is given up', () => {
+  expect(mailRetryMs(4, 30 * MINUTE + 1)).toBe(30 * MINUTE);
+  expect(mailRetryMs(4, 30 * MINUTE)).toBe(29 * MINUTE);
+  expect(mailRetryMs(2, 2 * MINUTE + 1)).toBe(MINUTE + 1);
+  expect(mailRetryMs(2, 2 * MINUTE)).toBeUndefined();
+  expect(mailRetryMs(1, 0)).toBeUndefined();
 });

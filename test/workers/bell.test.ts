@@ -1,5 +1,6 @@
 /** Whoever can write to Redis can put tasks there. A task is only a bell: the record says what is to be done. */
 import { expect, test } from 'vitest';
+import { taskOf, write } from '../../src/domain/email-change.ts';
 import { startReceiver } from '../stories/receiver.ts';
 import { eventually, startWorld, type World } from '../support/world.ts';
 import {
@@ -167,4 +168,19 @@ test('that was parked by a build that did not know it is done by one that does',
   await startDeployment(world);
   await untilMails(world, asked, 2);
   expect(await redis.zrange(`${prefix}:parked`, '0', '-1')).toEqual([`${asked.id}:juggle`, 'x']);
+});
+
+test('rings once for all that is due in a lane, however much that is', async () => {
+  // Nobody else looks.
+  const world = await startWorld({ tickMs: 3_600_000 });
+  const asked = await ask(world);
+  await untilMails(world, asked, 2);
+  const { changes, wakeUps, now } = world.workers!.deps;
+  const names = Array.from({ length: 45 }, (_, i) => `unknown.${i}`);
+  await changes.decide(asked.id, (latest) =>
+    write(latest, ...names.map((name) => taskOf(latest, name, now()))),
+  );
+  wakeUps.ring([{ change: asked.id, name: names[0]! }]);
+  const tried = () => world.logs.filter(({ event }) => event === 'task.given_back').length;
+  await eventually(() => tried() === names.length, 'all to be tried');
 });
