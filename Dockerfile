@@ -5,7 +5,7 @@ COPY package.json package-lock.json ./
 COPY client/package.json client/
 COPY stand-ins/package.json stand-ins/
 RUN npm ci
-COPY tsconfig.json tsconfig.build.json tsconfig.client.json start.ts index.ts ./
+COPY tsconfig.json tsconfig.build.json tsconfig.client.json start.ts index.ts home.ts lambda.ts ./
 COPY scripts scripts
 COPY src src
 COPY workers workers

@@ -4,15 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyPluginAsync } from 'fastify';
-import { readApiConfig, readBothConfigs, readWorkerConfig } from './src/config.ts';
-import { openDoor } from './src/http/door.ts';
-import { createFetch } from './src/http/homes/fetch.ts';
-import { createHandler } from './src/http/homes/handler.ts';
-import { createInline } from './src/http/homes/inline.ts';
-import { createPlugin } from './src/http/homes/plugin.ts';
-import { inTime, Late } from './src/in-time.ts';
-import { wrongRedis } from './src/process/wrong-redis.ts';
-import { openJobs, type Jobs } from './workers/jobs.ts';
+import { openHome } from './home.ts';
 
 export { ConfigError } from './src/config.ts';
 
@@ -69,9 +61,6 @@ export type Readdress = {
   close(): Promise<void>;
 };
 
-/** How long a Redis that is away holds up the opening. */
-const PATIENCE_MS = 3000;
-
 /**
  * Opens Readdress. Opens no port. The settings of the API are checked now, those of the workers when
  * there is work for them (at once with `TASKS=inline`): a backend that only answers holds no secret of Auth0.
@@ -82,55 +71,5 @@ const PATIENCE_MS = 3000;
  * app.register(readdress.plugin, { prefix: '/account' });
  */
 export async function openReaddress(settings: Settings, options: Options = {}): Promise<Readdress> {
-  const isInline = settings['TASKS'] === 'inline';
-  const config = isInline ? readBothConfigs(settings).api : readApiConfig(settings);
-  let jobs: Jobs | undefined;
-  const theJobs = () => (jobs ??= openJobs(readWorkerConfig(settings), options));
-  const door = await openDoor(config, options, {
-    reach: 'bare-too',
-    inline: isInline ? createInline((forMs) => theJobs().runDue(forMs)) : undefined,
-  });
-  const { handler, untilAnswered } = createHandler(door);
-  const plugin = createPlugin(door, handler);
-  let closing: Promise<void> | undefined;
-  const close = async () => {
-    await door.shut();
-    await Promise.all([untilAnswered(config.shutdownGraceMs), jobs?.close()]);
-    await door.close();
-  };
-
-  try {
-    await within(PATIENCE_MS, door.fit);
-  } catch (error) {
-    await close();
-    throw wrongRedis(error);
-  }
-  // Found out later, when Redis came late: nothing is answered out of it.
-  door.fit.catch((error: unknown) => {
-    door.readiness.blocked('redis: wrong');
-    door.deps.log.fatal({ event: 'redis.refused', wayOut: String(wrongRedis(error)) });
-  });
-
-  return {
-    plugin,
-    handler: (request, response) => handler(request, response),
-    fetch: createFetch(door),
-    async startWorkers() {
-      const work = theJobs();
-      try {
-        await within(PATIENCE_MS, work.start());
-      } catch (error) {
-        throw wrongRedis(error);
-      }
-    },
-    runDueTasks: async ({ forMs }) => theJobs().runDue(forMs),
-    close: () => (closing ??= close()),
-  };
-}
-
-/** As much of `ready` as comes in this time. */
-async function within(ms: number, ready: Promise<void>): Promise<void> {
-  await inTime(ready, ms).catch((error: unknown) => {
-    if (!(error instanceof Late)) throw error;
-  });
+  return (await openHome(settings, options)).readdress;
 }

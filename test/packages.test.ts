@@ -16,7 +16,7 @@ const tsc = (cwd: string, ...args: string[]) =>
   run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...args], { cwd });
 
 const PACKAGES = {
-  readdress: ['.', './client', './element', './translations'],
+  readdress: ['.', './client', './element', './lambda', './translations'],
   '@readdress/client': ['.', './element', './react', './translations'],
   'auth0-stand-in': ['.', './inbox'],
 } as const;

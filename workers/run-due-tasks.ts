@@ -2,6 +2,7 @@
  * What is due, done without BullMQ: for schedules, and for functions, which are frozen when they have answered.
  * Tasks are claimed by the same leases as everywhere, so any number of these may run at once, beside workers too.
  */
+import { untilAnswers } from '../src/store/redis.ts';
 import { openMailer } from './mailer.ts';
 import { openHands } from './hands.ts';
 import { createSweep } from './reconcile.ts';
@@ -30,6 +31,7 @@ export async function runDueTasks(
 ): Promise<DueRun> {
   const { clock, changes, pulse } = given;
   const endsAt = clock.monotonic() + forMs;
+  await untilAnswers(given.redis);
   const isOpen = () => !isStopped() && clock.monotonic() < endsAt;
   const counts = { done: 0, putOff: 0 };
   // A connection that was left open may have died while the function was frozen.

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import { inTime } from '../in-time.ts';
 
 export type RedisClient = Redis | Cluster;
 // ioredis types its reply mapping as an overload of its own, which plain options do not match.
@@ -88,6 +89,24 @@ const login = (username = '', password = '') => ({
   ...(username ? { username: decodeURIComponent(username) } : {}),
   ...(password ? { password: decodeURIComponent(password) } : {}),
 });
+
+/** How long a process that was frozen waits for its connection to be alive again. */
+const THAW_MS = 2000;
+
+/**
+ * After a pause: a connection that died meanwhile is found dead by the first command on it, and that command
+ * should be one that nobody misses. Resolves in any case; whoever asks next is told what is wrong.
+ */
+export async function untilAnswers(redis: RedisClient): Promise<void> {
+  const answers = async () => {
+    if (redis.status === 'ready' && (await redis.ping().then(isTrue, isFalse))) return;
+    if (redis.status === 'ready') redis.disconnect(true);
+    await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
+  };
+  await inTime(answers(), THAW_MS).catch(() => undefined);
+}
+const isTrue = () => true;
+const isFalse = () => false;
 
 /** Refuses a Redis that evicts keys or keeps nothing on disk. @throws {VolatileRedis} */
 export async function checkDurability(redis: RedisClient): Promise<void> {

@@ -6,18 +6,19 @@ import express from 'express';
 import Fastify from 'fastify';
 import { onTestFinished } from 'vitest';
 import { openReaddress, type Readdress, type Settings } from '../../index.ts';
+import { startFunction } from './frozen.ts';
 import { startWorld, type LogLine, type World, type WorldOptions } from '../support/world.ts';
 
 export const PUBLIC_URL = 'https://api.example.com/account';
 
 export type Home = {
   world: World;
-  readdress: Readdress;
-  logs: LogLine[];
   /** Asks with a path below PUBLIC_URL, as its gateway hands it on. */
   ask: (path: string, init?: RequestInit) => Promise<Response>;
   /** What is due is done when this resolves, or workers are at it. */
   work: () => Promise<unknown>;
+  /** Whether a change can be followed live. */
+  isLive: boolean;
 };
 
 export type Kind = keyof typeof HOMES;
@@ -35,42 +36,61 @@ export async function open(settings: Settings, world?: World) {
 
 export async function startHome(kind: Kind, options: WorldOptions = {}): Promise<Home> {
   const world = await startWorld({ ...options, workers: false });
-  const settings = { ...world.env, PUBLIC_URL, ...options.env };
-  const { readdress, logs } = await open(settings, world);
-  const { ask, workers } = await HOMES[kind](readdress);
-  if (workers) await readdress.startWorkers();
-  const work = () => (workers ? Promise.resolve() : readdress.runDueTasks({ forMs: 5000 }));
-  return { world, readdress, logs, ask, work };
+  const opened = await HOMES[kind]({ ...world.env, PUBLIC_URL, ...options.env }, world);
+  return { world, ...opened };
 }
 
-type Opened = { ask: Home['ask']; workers: boolean };
+type Opened = Omit<Home, 'world'>;
+type Open = (settings: Record<string, string>, world: World) => Promise<Opened>;
+const atWork = async (readdress: Readdress) => {
+  await readdress.startWorkers();
+  return { work: () => Promise.resolve(), isLive: true };
+};
+const onSchedule = (readdress: Readdress) => ({
+  work: () => readdress.runDueTasks({ forMs: 5000 }),
+  isLive: true,
+});
+/** Below the path of PUBLIC_URL, at the host of this URL. */
+const under =
+  (url: string): Home['ask'] =>
+  (path, init) =>
+    fetch(`${url}/account${path}`, manual(init));
 
 const HOMES = {
-  async 'a plugin of a Fastify'(readdress: Readdress): Promise<Opened> {
+  async 'a plugin of a Fastify'(settings, world) {
+    const { readdress } = await open(settings, world);
     const app = Fastify({ requestTimeout: 10_000 });
     await app.register(readdress.plugin, { prefix: '/account' });
     const url = await app.listen({ port: 0, host: '127.0.0.1' });
     onTestFinished(() => app.close());
-    return { ask: (path, init) => fetch(`${url}/account${path}`, manual(init)), workers: true };
+    return { ask: under(url), ...(await atWork(readdress)) };
   },
-  async 'a handler of node:http'(readdress: Readdress): Promise<Opened> {
+  async 'a handler of node:http'(settings, world) {
+    const { readdress } = await open(settings, world);
     const url = await listen((request, response) => void readdress.handler(request, response));
-    return { ask: (path, init) => fetch(`${url}/account${path}`, manual(init)), workers: true };
+    return { ask: under(url), ...(await atWork(readdress)) };
   },
   /** Which cuts the path off that it was mounted at, and remembers it. */
-  async 'a handler of Express'(readdress: Readdress): Promise<Opened> {
+  async 'a handler of Express'(settings, world) {
+    const { readdress } = await open(settings, world);
     const app = express();
     app.use('/account', readdress.handler);
     app.use(express.json());
     const url = await listen((request, response) => void app(request, response));
-    return { ask: (path, init) => fetch(`${url}/account${path}`, manual(init)), workers: false };
+    return { ask: under(url), ...onSchedule(readdress) };
   },
-  'a fetch of the web': async (readdress: Readdress): Promise<Opened> => ({
-    ask: (path, init) =>
-      readdress.fetch(new Request(`${PUBLIC_URL}${path}`, manual(init)), { ip: '203.0.113.7' }),
-    workers: false,
-  }),
-} as const;
+  async 'a fetch of the web'(settings, world) {
+    const { readdress } = await open(settings, world);
+    const from = { ip: '203.0.113.7' };
+    const ask: Home['ask'] = (path, init) =>
+      readdress.fetch(new Request(PUBLIC_URL + path, manual(init)), from);
+    return { ask, ...onSchedule(readdress) };
+  },
+  async 'a function that is frozen between two events'(settings) {
+    const { ask, tasks } = await startFunction({ ...settings, TASKS: 'inline' });
+    return { ask: (path, init) => ask(`/account${path}`, init), work: tasks, isLive: false };
+  },
+} satisfies Record<string, Open>;
 export const KINDS = Object.keys(HOMES) as Kind[];
 
 const manual = (init: RequestInit = {}): RequestInit => ({ redirect: 'manual', ...init });

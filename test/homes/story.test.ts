@@ -35,7 +35,7 @@ describe.each(KINDS)('in %s', (kind) => {
     const { id } = (await asked.json()) as { id: string };
     expect(asked.headers.get('location')).toBe(`${PUBLIC_URL}/v1/email-changes/${id}`);
     const followed = await ask(`/v1/email-changes/${id}/events`, { headers: { authorization } });
-    expect(followed.headers.get('content-type')).toContain('text/event-stream');
+    expect(followed.status).toBe(home.isLive ? 200 : 404);
     const told = statusesIn(followed);
     await work();
 
@@ -64,7 +64,7 @@ describe.each(KINDS)('in %s', (kind) => {
     });
     expect(outcome).toContain('Done: the address has been changed');
     expect(tenant.user(sub)).toMatchObject({ email: 'ada@example.org', email_verified: true });
-    expect(await told).toEqual(expect.arrayContaining(['pending', 'committed']));
+    expect((await told).at(-1)).toBe(home.isLive ? 'committed' : undefined);
 
     await work();
     const last = await inbox.waitFor(
