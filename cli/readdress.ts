@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ConfigError } from '../src/config.ts';
 import { audit } from './audit.ts';
+import { bounce } from './bounce.ts';
 import { cancel } from './cancel.ts';
 import {
   createHand,
@@ -34,7 +35,7 @@ const CHAPTERS: Record<string, Record<string, Command>> = {
   'To run it': { start, api, workers },
   'To set it up': { init, doctor, token, webhook },
   'To look after changes': { status, cancel, resend, keep, forget },
-  'To look after tasks and keys': { parked, replay, audit, restored, keys, reseal },
+  'To look after tasks and keys': { parked, replay, bounce, audit, restored, keys, reseal },
 };
 const COMMANDS = Object.assign({}, ...Object.values(CHAPTERS)) as Record<string, Command>;
 

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'invalid-token'
   | 'invalid-dpop-proof'
   | 'use-dpop-nonce'
+  | 'invalid-signature'
   | 'insufficient-user-authentication'
   | 'insufficient-scope'
   | 'unsupported-identity'

@@ -1,5 +1,6 @@
 /** The settings, by process: each name, how it is written, and what it is when nobody sets it. */
 import { z } from 'zod';
+import { bounceSecrets } from './config-bounces.ts';
 import {
   androidApps,
   duration,
@@ -36,6 +37,7 @@ export const shared = z.object({
   WEBHOOK_URL: url.optional(),
   AUDIT_LENGTH: integer(0, 10_000_000).prefault('10000'),
   ...mails,
+  ...bounceSecrets,
   CODE: z.enum(['on', 'off'], 'write on or off').default('off'),
   SHUTDOWN_GRACE: duration('1s', '5m').prefault('20s'),
   BRAND_NAME: z

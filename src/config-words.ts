@@ -80,6 +80,27 @@ const BOTH: WordsOf<typeof shared> = {
   LIMIT_USER_MAILS: {
     about: "Mails that one user's requests cause, and warnings to one mailbox",
   },
+  BOUNCES_SES_SECRET: {
+    about:
+      'Late bounces from SES through SNS, at PUBLIC_URL/v1/bounces/ses: the ARN of the topic. Off when empty, as are the others (docs/operations.md)',
+    secret: true,
+  },
+  BOUNCES_SENDGRID_SECRET: {
+    about: 'At …/sendgrid: the verification key of the Signed Event Webhook',
+    secret: true,
+  },
+  BOUNCES_POSTMARK_SECRET: {
+    about: 'At …/postmark: user:password of basic authentication',
+    secret: true,
+  },
+  BOUNCES_MAILGUN_SECRET: {
+    about: 'At …/mailgun: the HTTP webhook signing key',
+    secret: true,
+  },
+  BOUNCES_RESEND_SECRET: {
+    about: 'At …/resend: the signing secret of the webhook, whsec_…',
+    secret: true,
+  },
   FOLD_ADDRESSES: {
     about:
       "off counts `+tags` and Gmail's dots as mailboxes of their own: for teams that test with tags",

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
+import { bounceSecretsOf } from './config-bounces.ts';
 import { checkApi, checkWorkers, placeholdersIn } from './config-checks.ts';
 import { isLoopback, languagesOf } from './config-grammar.ts';
 import { api, shared, workers } from './config-schema.ts';
@@ -65,6 +66,8 @@ const sharedConfig = (s: Shared) => {
     /** Whether anybody is to be told of transitions; only workers hold the secrets to do it. */
     webhookUrl: s.WEBHOOK_URL?.href,
     auditLength: s.AUDIT_LENGTH,
+    /** Of the relays that tell of bounces; the workers need to know no more than which these are. */
+    bounceSecrets: bounceSecretsOf(s),
     /** How many mails, to one mailbox and for one user. */
     mailLimits: {
       further: s.LIMIT_ADDRESS,

@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import nodemailer from 'nodemailer';
 import type { WorkerConfig } from '../src/config.ts';
 import type { Deps } from '../src/deps.ts';
+import { relayHeaders, RELAYS } from '../src/mail/reference.ts';
 import { envelopeAddress } from '../src/mail/envelope.ts';
 import { codesOf, meaningOf, type Meaning, type SmtpReply } from './smtp-reply.ts';
 
@@ -92,6 +93,8 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
   });
   const idOf = (id: string | undefined) => id && `<${id}@${domain}>`;
 
+  const told = RELAYS.filter((relay) => config.bounceSecrets[relay] !== undefined);
+
   return {
     async send(mail, timeoutMs) {
       const to = envelopeAddress(mail.to);
@@ -117,6 +120,7 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
             'Content-Language': mail.locale,
             // Mails of one subject are folded into one otherwise, and what repeats is hidden.
             ...(mail.answers === undefined ? { 'X-Entity-Ref-ID': mail.id } : {}),
+            ...relayHeaders(mail.id, { told, host: smtpUrl.hostname }),
           },
           signal,
         });

@@ -47,6 +47,11 @@ export const PROBLEMS = {
     title: 'The access token is not valid',
     detail: 'It is malformed, expired, or not meant for this API and its users.',
   },
+  'invalid-signature': {
+    status: 401,
+    title: 'The notice is not signed',
+    detail: 'Only the provider, with the secret that is set here, may tell of bounces.',
+  },
   'invalid-dpop-proof': {
     status: 401,
     title: 'The DPoP proof is not valid',

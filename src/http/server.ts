@@ -22,6 +22,7 @@ import { registerSecurityHeaders } from './plugins/security-headers.ts';
 import { registerStrictHttp } from './plugins/strict-http.ts';
 import type { Readiness } from '../process/readiness.ts';
 import { insideOf, type Reach } from './inside.ts';
+import { registerBounces } from './routes/bounces.ts';
 import { registerCode } from './routes/code.ts';
 import { registerEmailChanges } from './routes/email-changes.ts';
 import { registerKeep } from './routes/keep.ts';
@@ -105,6 +106,8 @@ export async function buildApp(
     registerLinks(api, deps);
     registerWellKnown(api, deps);
   });
+  // Apart, since bodies are bytes here.
+  app.register(async (bounces: App) => registerBounces(bounces, deps));
   // Apart, since forms are taken here and nowhere else.
   app.register(async (pages: App) => registerPages(pages, deps));
   await app.ready();

@@ -53,6 +53,8 @@ const MAILS: Record<string, Line> = {
   undeliverable: ['warn', 'mail.undeliverable', { why: 'address' }],
   'given-up': ['warn', 'mail.undeliverable', { why: 'too-late' }],
   // No user's address is to blame for that, so no user is told so; somebody has to mend it.
+  bounced: ['warn', 'mail.bounced'],
+  complained: ['warn', 'mail.complained'],
   ours: ['error', 'mail.refused'],
   relay: ['error', 'mail.refused'],
 };

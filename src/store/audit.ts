@@ -8,7 +8,7 @@ import { SealError, type Sealer } from '../seal.ts';
 
 /** Who made a write happen, from where (a coarse network, never an address), and what Auth0 said. */
 export type Cause = {
-  actor: 'user' | 'new-mailbox' | 'current-mailbox' | 'operator' | 'support' | 'worker';
+  actor: 'user' | 'new-mailbox' | 'current-mailbox' | 'operator' | 'support' | 'relay' | 'worker';
   /** Who of them: support names its people. */
   by?: string;
   from?: string | undefined;
