@@ -173,6 +173,24 @@ describe('an answer 200', () => {
     ]);
   });
 
+  test('that left the address unverified calls no other address verified, which came there meanwhile', async () => {
+    const world = await startWorld();
+    const invited = await invite(world);
+    const { shut, open } = gate();
+    const patch = world.tenant.faults.add(answer(invited.sub, { email_verified: false }));
+    await click(world, invited.link);
+    await patch.struck;
+    world.tenant.faults.add({ kind: 'hold', until: shut, match: { method: 'GET' }, times: 1 });
+    await untilStatus(world, invited, 'committed');
+    world.tenant.updateUser(invited.sub, { email: 'mallory@example.net', email_verified: false });
+    open();
+    await eventually(() =>
+      world.logs.some(({ event, task }) => event === 'task.done' && task === 'verify'),
+    );
+    expect(world.tenant.user(invited.sub)).toMatchObject({ email_verified: false });
+    expect(world.tenant.patches()).toHaveLength(1);
+  });
+
   test('that is no user, to every reading for ten minutes, is a tenant that is unwell', async () => {
     const world = await startWorld();
     const invited = await invite(world);
