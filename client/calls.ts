@@ -90,6 +90,12 @@ export function createCall(options: ClientOptions): Call {
 }
 
 /** What a call was answered, as JSON. */
+/** A call, and the body of its answer. */
+export const createRead =
+  (call: Call) =>
+  async <T>(...args: Parameters<Call>): Promise<T> =>
+    bodyOf(await call(...args), args[2]);
+
 export async function bodyOf<T>(answer: Answer, { signal }: CallOptions): Promise<T> {
   const body = await jsonOf(answer);
   throwIfAborted(signal);

@@ -7,7 +7,9 @@
 /// <reference path="./jsx.d.ts" preserve="true" />
 import type { EmailChange } from './email-change.ts';
 import { createFlow } from './flow.ts';
-import { createEmailChangeClient, type EmailChangeClient, type GetAccessToken } from './index.ts';
+import { createCall } from './calls.ts';
+import type { EmailChangeClient, GetAccessToken } from './index.ts';
+import { createOwnChanges } from './own-changes.ts';
 import { STRINGS, type Strings } from './strings.ts';
 
 export { STRINGS, type Strings } from './strings.ts';
@@ -93,10 +95,12 @@ export class ReaddressChangeEmail extends Base {
     this.#flow.start(
       this.#client ??
         (this.#getAccessToken &&
-          createEmailChangeClient({
-            baseUrl: this.getAttribute('base-url') ?? '',
-            getAccessToken: (options) => this.#getAccessToken!(options),
-          })),
+          createOwnChanges(
+            createCall({
+              baseUrl: this.getAttribute('base-url') ?? '',
+              getAccessToken: (options) => this.#getAccessToken!(options),
+            }),
+          )),
     );
   }
   disconnectedCallback(): void {

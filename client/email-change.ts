@@ -56,6 +56,8 @@ export type EmailChange = Outcome & {
   revocation?: 'pending' | 'done' | 'unsupported' | 'failed';
   /** Auth0 ends the sessions of a user whose address changed: expect a new login. */
   signInAgain?: true;
+  /** In the answer to a request: the address as it was probably meant. Advice only. */
+  suggestion?: string;
 };
 
 /** What a link would do, to show before its button is pressed. Other people's addresses are masked. */
@@ -64,6 +66,8 @@ export type Inspection = Outcome & {
   email: string;
   currentEmail?: string;
   expiresAt: string;
+  /** The language of the mail that the link came in. */
+  locale: string;
 };
 
 export const isOpen = <C extends Outcome>(change: C | undefined): change is C =>

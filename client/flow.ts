@@ -1,8 +1,9 @@
 /** What the element does: asks for a change, follows it, and keeps what there is to show. */
 import { isEnded, isOpen, rank, type EmailChange } from './email-change.ts';
-import { EmailChangeError, isPassing } from './errors.ts';
-import type { EmailChangeClient } from './index.ts';
+import { isPassing, type EmailChangeError } from './errors.ts';
+import type { OwnChanges } from './own-changes.ts';
 import { STRINGS, type Strings } from './strings.ts';
+import { suggestEmail } from './suggest.ts';
 import { createView, localeOf, type Act, type Problem, type State } from './view.ts';
 
 const RETRY_MS = 10_000;
@@ -12,10 +13,12 @@ const MISTAKES = /^in.*-(re|tok|sc)|^not-|^un[er]/;
 /** Events are fired at the host, and its attributes are read, when they matter. */
 export function createFlow(host: HTMLElement) {
   const state: State = { strings: STRINGS, isLost: false, resendAt: 0 };
-  let client: EmailChangeClient | undefined;
+  let client: OwnChanges | undefined;
   /** Aborted when the element leaves the document, or is given another service. */
   let stay = new AbortController();
   let watching = stay;
+  /** What the user was asked about already. */
+  let suggested: string;
   let begin: (fault?: typeof UNSET) => void;
   const begun = new Promise<typeof UNSET | undefined>((resolve) => (begin = resolve));
   const view = createView(host.attachShadow({ mode: 'open' }), state, act, () =>
@@ -27,7 +30,7 @@ export function createFlow(host: HTMLElement) {
   let unset: ReturnType<typeof setTimeout>;
 
   /** Begins with this client, as soon as there is one, or goes on where the element was taken out. */
-  function start(given?: EmailChangeClient): void {
+  function start(given?: OwnChanges): void {
     stop();
     stay = new AbortController();
     state.problem = undefined;
@@ -149,7 +152,9 @@ export function createFlow(host: HTMLElement) {
   const acts: Record<Act, () => Promise<void>> = {
     async email() {
       const email = view.email.value.trim();
-      if (!/.@./.test(email)) throw new EmailChangeError(0, { code: 'invalid-email' });
+      if (!/.@./.test(email)) throw slip('invalid-email');
+      // Asked once: whoever presses again means it.
+      if (suggested !== email && suggestEmail((suggested = email))) throw slip('suggestion');
       const returnTo = host.getAttribute('return-to');
       const locale = localeOf(host);
       follow(
@@ -160,9 +165,8 @@ export function createFlow(host: HTMLElement) {
       const typed = view.code.value;
       const code = typed.replace(/\D/g, '');
       // Two codes may stand in one mail: the digits belong here, the long one to the link.
-      if (typed.length > 15 && /[a-z]/i.test(typed))
-        throw Object.assign(new Error('link code'), { code: 'link-code', status: 0 });
-      if (code.length !== 8) throw new EmailChangeError(0, { code: 'invalid-code' });
+      if (typed.length > 15 && /[a-z]/i.test(typed)) throw slip('link-code');
+      if (code.length !== 8) throw slip('invalid-code');
       show(await client!.confirmByCode(state.change!.id, code));
       view.code.value = '';
     },
@@ -179,6 +183,9 @@ export function createFlow(host: HTMLElement) {
 
   return { state, view, start, stop };
 }
+
+/** What is told from the input alone. */
+const slip = (code: keyof Strings): Error => Object.assign(new Error(code), { code, status: 0 });
 
 function problemOf(error: unknown, act: Problem['act']): Problem {
   const {

@@ -3,9 +3,9 @@
  * the change live, and use the links that were mailed. Plain ECMAScript with `fetch`; nothing that
  * React Native lacks is needed.
  */
-import { bodyOf, createCall, type CallOptions, type ClientOptions } from './calls.ts';
-import type { EmailChange, Inspection, Outcome, Purpose } from './email-change.ts';
-import { watch, type WatchOptions } from './watch.ts';
+import { createCall, createRead, type CallOptions, type ClientOptions } from './calls.ts';
+import type { Inspection, Outcome, Purpose } from './email-change.ts';
+import { createOwnChanges } from './own-changes.ts';
 
 export type { CallOptions, ClientOptions, Fetch, GetAccessToken } from './calls.ts';
 export type {
@@ -19,8 +19,6 @@ export type {
 } from './email-change.ts';
 export { EmailChangeError, type ErrorCode } from './errors.ts';
 export type { WatchOptions } from './watch.ts';
-
-const NONE = { headers: { prefer: 'none=204' } };
 
 export type LinkOptions = CallOptions & {
   /** Seconds to wait for the outcome, at most 30. Without it the answer may be `confirmed`. */
@@ -42,8 +40,7 @@ export type EmailChangeClient = ReturnType<typeof createEmailChangeClient>;
  */
 export function createEmailChangeClient(options: ClientOptions) {
   const call = createCall(options);
-  const read = async <T>(...args: Parameters<typeof call>): Promise<T> =>
-    bodyOf(await call(...args), args[2]);
+  const read = createRead(call);
 
   const useLink =
     (purpose: Purpose) =>
@@ -59,40 +56,8 @@ export function createEmailChangeClient(options: ClientOptions) {
         },
       );
 
-  const pathOf = (id: string): string => `email-changes/${encodeURIComponent(id)}`;
-
   return {
-    /** Asks for a change; a newer request replaces an older one. */
-    request: (
-      asked: { email: string; returnTo?: string; locale?: string; timeZone?: string },
-      more: CallOptions = {},
-    ): Promise<EmailChange> =>
-      read('POST', 'email-changes', more, { body: { timeZone: ownZone(), ...asked } }),
-
-    /** The newest change of the signed-in user, if there is one. */
-    current: async (more: CallOptions = {}): Promise<EmailChange | undefined> => {
-      // A 404 that is no fault would be red in the console. Older services know no better.
-      const answer = await call('GET', 'email-changes/current', more, NONE).catch((error) => {
-        if (error.code !== 'not-found') throw error;
-      });
-      return answer?.status === 200 ? bodyOf(answer, more) : undefined;
-    },
-
-    get: (id: string, more: CallOptions = {}): Promise<EmailChange> =>
-      read('GET', pathOf(id), more),
-
-    /** Mails the confirmation link again; older mails of this change go on to work. */
-    resend: (id: string, more: CallOptions = {}): Promise<EmailChange> =>
-      read('POST', `${pathOf(id)}/resend`, more),
-
-    /** Confirms by the digits of the confirmation mail, where the service has codes switched on. */
-    confirmByCode: (id: string, code: string, more: CallOptions = {}): Promise<EmailChange> =>
-      read('POST', `${pathOf(id)}/confirm`, more, { body: { code: code.replace(/\D/g, '') } }),
-
-    /** Withdraws a change that is not committed yet. Twice is harmless. */
-    cancel: async (id: string, more: CallOptions = {}): Promise<void> => {
-      await call('DELETE', pathOf(id), more);
-    },
+    ...createOwnChanges(call),
 
     /** What a mailed link is for, without using it. Takes the token or the whole link, as it was pasted. */
     inspect: (link: string, more: CallOptions = {}): Promise<Inspection> =>
@@ -104,19 +69,5 @@ export function createEmailChangeClient(options: ClientOptions) {
     approve: useLink('approve'),
     cancelByLink: useLink('cancel'),
     undo: useLink('undo'),
-
-    /**
-     * Calls back with the change as it is now and after every transition; resolves with the final
-     * state. Streams where it can and polls where it can not; outages are sat out.
-     */
-    watch: (
-      id: string,
-      onChange: (change: EmailChange) => void,
-      more: WatchOptions = {},
-    ): Promise<EmailChange> => watch(call, pathOf(id), onChange, more),
   };
 }
-
-/** Where the device is, by the clock: mails tell times in it. Not every runtime knows. */
-const ownZone = (): string | undefined =>
-  globalThis.Intl?.DateTimeFormat?.().resolvedOptions().timeZone;

@@ -7,7 +7,24 @@ import ar from './translations/ar.ts';
 import de from './translations/de.ts';
 import es from './translations/es.ts';
 import fr from './translations/fr.ts';
+import it from './translations/it.ts';
 import ja from './translations/ja.ts';
-import pt from './translations/pt.ts';
+import nl from './translations/nl.ts';
+import pl from './translations/pl.ts';
+import ptBR from './translations/pt-BR.ts';
+import tr from './translations/tr.ts';
+import zhHans from './translations/zh-Hans.ts';
 
-export const TRANSLATIONS = { ar, de, es, fr, ja, pt } as const;
+export const TRANSLATIONS = {
+  ar,
+  de,
+  es,
+  fr,
+  it,
+  ja,
+  nl,
+  pl,
+  'pt-BR': ptBR,
+  tr,
+  'zh-Hans': zhHans,
+} as const;

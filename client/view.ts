@@ -5,6 +5,7 @@
 import { awaits, isEnded, isOpen, type EmailChange } from './email-change.ts';
 import { live, make, say, type Attributes } from './nodes.ts';
 import { wordsFor, type Strings } from './strings.ts';
+import { suggestEmail } from './suggest.ts';
 import { adoptStyle } from './style.ts';
 
 /** What the user can do here, by the field or button it is done with. */
@@ -111,6 +112,8 @@ export function createView(
     // Not the pause between two of them, which the countdown shows.
     const isSpent = act === 'resend' && words === 'too-many-requests' && retryAfterMs! > 3_600_000;
     const { [isSpent ? 'resent' : words]: text, later } = state.strings;
+    if (words === 'suggestion')
+      return text.replace('{email}', () => suggestEmail(email.input.value.trim()) ?? '');
     return retryAfterMs ? `${text} ${fill(later, retryAfterMs)}` : text;
   }
   /** With “in 5 minutes” for `{left}`. */
@@ -120,7 +123,8 @@ export function createView(
     const inUnits = (count: number, unit: Intl.RelativeTimeFormatUnit): string =>
       text.replace('{left}', format.format(Math.round(count), unit));
     if (seconds < 90) return inUnits(seconds, 'second');
-    return seconds < 5400 ? inUnits(seconds / 60, 'minute') : inUnits(seconds / 3600, 'hour');
+    if (seconds < 5400) return inUnits(seconds / 60, 'minute');
+    return seconds < 129_600 ? inUnits(seconds / 3600, 'hour') : inUnits(seconds / 86_400, 'day');
   }
 
   return {

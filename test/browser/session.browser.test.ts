@@ -32,7 +32,7 @@ describeInBrowser('the session of the app', ({ open }) => {
     await app.getByRole('button', { name: 'Send it again', exact: true }).click();
     await stage.mailed('confirm', NEW, 2);
     await app.getByRole('button', { name: 'Cancel' }).click();
-    await expectText(app, 'The change was canceled.');
+    await expectText(app, 'You canceled the change.');
   });
 
   test('too old: the user logs in again, and then the app asks by itself', async () => {

@@ -116,7 +116,7 @@ describeInBrowser('the element in an app', ({ open }) => {
     const page = await host.open(await tab(), 'early');
     await field(page).waitFor();
     await ask(page);
-    await expectText(page, 'Sending …');
+    await expectText(page, 'Sending…');
     await inElement(page, ready);
     await expectText(page, MAILED);
   });
@@ -222,7 +222,7 @@ describeInBrowser('the element in an app', ({ open }) => {
     await page.getByRole('button', { name: 'Cancel' }).click();
     await inElement(page, `element.setAttribute('return-to', 'https://evil.example/')`);
     await ask(page);
-    await expectText(page, 'That did not work. Please try again.');
+    await expectText(page, 'That did not work. Try again.');
   });
 
   test('focus() goes to where the user goes on', async () => {

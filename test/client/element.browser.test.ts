@@ -20,7 +20,7 @@ import {
   TOLERATED,
 } from './host.ts';
 
-const MAILED = `We sent a link to ${NEW}. Open it and press the button there.`;
+const MAILED = `We sent a link to ${NEW}. Open it, then press the button. Nothing there? Look in spam.`;
 
 describeInBrowser('the element', ({ open }) => {
   const tab = async () => (await open({ tolerates: TOLERATED })).newPage();
@@ -63,9 +63,9 @@ describeInBrowser('the element', ({ open }) => {
       await confirmBy(host, 'confirm');
       await expectText(page, /is now/);
       expect(await page.evaluate(SAID)).toEqual([
-        `We are sending a link to ${NEW} …`,
+        `We are sending a link to ${NEW}…`,
         MAILED,
-        'Confirmed. We are changing your address …',
+        'Confirmed. We are changing your address…',
         `Your email address is now ${NEW}. Sign in again with it.`,
       ]);
     });
@@ -89,7 +89,7 @@ describeInBrowser('the element', ({ open }) => {
       await ask(page);
       await expectText(page, MAILED);
       await button(page, 'Cancel').click();
-      await expectText(page, 'The change was canceled.');
+      await expectText(page, 'You canceled the change.');
       expect(await field(page).inputValue()).toBe(NEW);
       expect(await page.evaluate(HEARD)).toEqual(['pending', 'canceled']);
       await picture(page, 'element-canceled');
@@ -101,13 +101,10 @@ describeInBrowser('the element', ({ open }) => {
       const host = await startHost({ env: { CONFIRMATION: 'both' } });
       const page = await host.open(await tab());
       await ask(page);
-      await expectText(page, `${MAILED} Your current mailbox has to approve it as well.`);
+      await expectText(page, `${MAILED} Also approve it in the email to your current address.`);
       await picture(page, 'element-pending-both');
       await confirmBy(host, 'confirm');
-      await expectText(
-        page,
-        'The new address is confirmed. Now open the link in your current mailbox.',
-      );
+      await expectText(page, 'Confirmed. Now approve it in the email to your current address.');
       await confirmBy(host, 'approve', OLD);
       await expectText(page, /is now/);
     });
@@ -117,7 +114,7 @@ describeInBrowser('the element', ({ open }) => {
       const page = await host.open(await tab());
       await ask(page);
       await confirmBy(host, 'confirm');
-      await expectText(page, 'Without an answer from there the change is made in 24 hours.');
+      await expectText(page, 'Without an answer the change is made in 24 hours.');
     });
 
     test('a code is typed only where the app says that there are codes', async () => {
@@ -125,7 +122,7 @@ describeInBrowser('the element', ({ open }) => {
       const page = await host.open(await tab());
       await ask(page);
       await expectText(page, MAILED);
-      const code = page.getByLabel('Or type the eight-digit app code from the mail');
+      const code = page.getByLabel('Or type the eight-digit app code');
       expect(await code.isVisible()).toBe(false);
       await page.evaluate(
         `document.querySelector('readdress-change-email').toggleAttribute('code')`,
@@ -166,7 +163,7 @@ describeInBrowser('the element', ({ open }) => {
       expect(await focusIn(page)).toBe('email');
       await page.keyboard.type('nonsense');
       await type('Enter');
-      await expectText(page, 'This is not an address that we can mail.');
+      await expectText(page, 'Enter an email address like name@example.com.');
       expect(await focusIn(page)).toBe('email');
       await type('Control+a');
       await page.keyboard.type(NEW);
@@ -177,7 +174,7 @@ describeInBrowser('the element', ({ open }) => {
       // The form went, with the focus in it: the group has it, where Enter does nothing.
       expect(await focusIn(page)).toBe('base pending');
       await type('Enter', 'Tab', 'Enter');
-      await expectText(page, 'The change was canceled.');
+      await expectText(page, 'You canceled the change.');
       expect(await focusIn(page)).toBe('base canceled');
       await type('Tab');
       expect(await focusIn(page)).toBe('email');
@@ -221,7 +218,7 @@ describeInBrowser('the element', ({ open }) => {
       const page = await host.open(await tab());
       const element = page.locator('readdress-change-email');
       await ask(page, '');
-      await expectText(page, 'This is not an address that we can mail.');
+      await expectText(page, 'Enter an email address like name@example.com.');
       expect(await element.ariaSnapshot()).toBe(
         [
           '- group "Change your email address":',
@@ -229,7 +226,7 @@ describeInBrowser('the element', ({ open }) => {
           '  - text: New email address',
           '  - textbox "New email address" [invalid]',
           '  - alert:',
-          '    - paragraph: This is not an address that we can mail.',
+          '    - paragraph: Enter an email address like name@example.com.',
           '  - button "Change email address"',
           '  - alert',
         ].join('\n'),
@@ -237,7 +234,7 @@ describeInBrowser('the element', ({ open }) => {
       expect(await field(page).getAttribute('aria-invalid')).toBe('true');
       const described = 'root.querySelector("#email").ariaDescribedByElements[0]';
       expect(await inElement(page, `${described}.textContent`)).toBe(
-        'This is not an address that we can mail.',
+        'Enter an email address like name@example.com.',
       );
       await picture(page, 'element-invalid');
       // The same mistake again is said again.

@@ -37,10 +37,10 @@ describeInBrowser('a mistake of the app', ({ open }) => {
     const { lines } = await visit(host, page);
     await page.evaluate(`import('/element.js')`);
     await press(page);
-    await page.getByText('This does not work right now.').waitFor();
+    await page.getByText('This does not work now.').waitFor();
     expect(await page.getByText('Sending …').count()).toBe(0);
     await page.keyboard.press('Enter');
-    await page.getByText('This does not work right now.').waitFor();
+    await page.getByText('This does not work now.').waitFor();
     expect(lines).toEqual([expect.stringContaining('set `client` or `getAccessToken`')]);
   });
 
@@ -50,7 +50,7 @@ describeInBrowser('a mistake of the app', ({ open }) => {
     host.token = async () => host.world.token(host.sub, { scope: 'openid' });
     const { lines, faults } = await visit(host, page);
     await press(page);
-    await page.getByText('That did not work. Please try again.').waitFor();
+    await page.getByText('That did not work. Try again.').waitFor();
     await page.getByRole('button', { name: 'Change email address' }).click();
     await page.evaluate(
       `document.querySelector('readdress-change-email').setAttribute('base-url', 'http://127.0.0.1:1')`,
@@ -77,7 +77,7 @@ describeInBrowser('a mistake of the app', ({ open }) => {
     const page = await tab();
     const { lines } = await visit(host, page);
     await press(page);
-    await page.getByText('Please sign in again to go on.').waitFor();
+    await page.getByText('Sign in again to go on.').waitFor();
     await page.getByRole('button', { name: 'Sign in again' }).waitFor();
     expect(lines).toEqual([]);
   });

@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ApiDeps, App } from '../api-deps.ts';
+import { suggestEmail } from '../../../client/suggest.ts';
 import { sameAddress } from '../../domain/account.ts';
 import { request as decideRequest, resend, type Postage } from '../../domain/request.ts';
 import { cancel, type EmailChange } from '../../domain/email-change.ts';
@@ -22,7 +23,16 @@ import type { Wish } from '../../store/postage.ts';
 import type { Found } from '../../store/records.ts';
 import { readAsked, requestBody } from './asked.ts';
 import { decideOwn, findOwn, written } from './own-change.ts';
-import { accepted, idParams, noBody, ownCalls, problemSchema, shown, viewOf } from './views.ts';
+import {
+  accepted,
+  idParams,
+  noBody,
+  ownCalls,
+  problemSchema,
+  requestedSchema,
+  shown,
+  viewOf,
+} from './views.ts';
 
 /** Who would rather hear of no change by 204: a browser writes every 404 to its console in red. */
 const NONE_IS_204 = /(?:^|[,;\s])none\s*=\s*"?204\b/i;
@@ -42,7 +52,7 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
     '/v1/email-changes',
     {
       onRequest: [limitPerIp(limits.ip, 'ip'), signedIn, requireFreshLogin(deps)],
-      schema: { ...secured, body: requestBody, response: accepted },
+      schema: { ...secured, body: requestBody, response: { ...accepted, 202: requestedSchema } },
     },
     async (req, reply) => {
       const { sub } = req.user;
@@ -78,7 +88,7 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
       return reply
         .status(202)
         .header('location', `${config.publicUrl}/v1/email-changes/${change.id}`)
-        .send(viewOf(change, now()));
+        .send({ ...viewOf(change, now()), suggestion: suggestEmail(asked.email) });
     },
   );
 

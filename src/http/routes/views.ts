@@ -50,6 +50,16 @@ export const changeSchema = z.object({
     .describe('Auth0 ends the sessions of a user whose address changed: expect a new login.'),
 });
 
+/** The answer to a request. */
+export const requestedSchema = changeSchema.extend({
+  suggestion: z
+    .string()
+    .optional()
+    .describe(
+      'The whole address as it was probably meant, where it looks like a slip: advice only.',
+    ),
+});
+
 export const inspectionSchema = z.object({
   purpose: z.enum(PURPOSES),
   status,

@@ -67,6 +67,18 @@ describe('a request', () => {
         202,
       );
   });
+
+  test('for what looks like a slip suggests what was probably meant, and goes on all the same', async () => {
+    const world = await startWorld({ workers: false });
+    const { token } = await newUser(world);
+    const asked = await ask(world, token, 'ada@gmial.com');
+    expect(asked).toMatchObject({
+      status: 202,
+      body: { status: 'pending', email: 'ada@gmial.com', suggestion: 'ada@gmail.com' },
+    });
+    const other = await ask(world, (await newUser(world)).token, 'ada@gmail.com');
+    expect(other.body).not.toHaveProperty('suggestion');
+  });
 });
 
 describe('bad input', () => {
