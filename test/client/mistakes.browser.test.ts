@@ -56,7 +56,7 @@ describeInBrowser('a mistake of the app', ({ open }) => {
       `document.querySelector('readdress-change-email').setAttribute('base-url', 'http://127.0.0.1:1')`,
     );
     await press(page);
-    await page.getByText('There is no connection.').waitFor();
+    await page.getByText('No connection.').waitFor();
     expect(lines).toEqual([
       expect.stringMatching(/ insufficient-scope .*scope/),
       expect.stringMatching(/ unreachable /),
