@@ -3,41 +3,39 @@
  * connection per process, opened with the first listener. A message lost while Redis is away is
  * made up for by whoever listens reading again when the connection is back.
  */
+import { EventEmitter } from 'node:events';
 import type { RedisClient } from './redis.ts';
 
-export type Subscription = {
-  /** Calls back after every write to this change, and after a reconnect. Returns the way to stop. */
-  listen(id: string, onChange: () => void): () => void;
-  close(): Promise<void>;
-};
+export type Subscription = ReturnType<typeof createSubscription>;
 
-export function createSubscription(open: () => RedisClient, channel: string): Subscription {
-  const listeners = new Map<string, Set<() => void>>();
+export function createSubscription(open: () => RedisClient, channel: string) {
+  // Any number may wait for one change.
+  const listeners = new EventEmitter().setMaxListeners(0);
   let subscriber: RedisClient | undefined;
+  // Whatever a message says is no event that means something to Node.
+  const nameOf = (id: string) => `change ${id}`;
 
   const subscribe = () => {
     subscriber = open();
     subscriber.on('message', (_channel: string, ids: string) => {
-      for (const id of ids.split(' ')) for (const call of listeners.get(id) ?? []) call();
+      for (const id of ids.split(' ')) listeners.emit(nameOf(id));
     });
     subscriber.on('ready', () => {
-      for (const calls of listeners.values()) for (const call of calls) call();
+      for (const name of listeners.eventNames()) listeners.emit(name);
     });
     // Rejections are reported by the connection itself, and it subscribes again by itself.
     subscriber.subscribe(channel).catch(() => undefined);
   };
 
   return {
-    listen(id, onChange) {
+    /** Calls back after every write to this change, and after a reconnect. Returns the way to stop. */
+    listen(id: string, onChange: () => void): () => void {
       if (!subscriber) subscribe();
-      const calls = listeners.get(id) ?? new Set();
-      listeners.set(id, calls.add(onChange));
-      return () => {
-        calls.delete(onChange);
-        if (calls.size === 0 && listeners.get(id) === calls) listeners.delete(id);
-      };
+      const call = () => onChange();
+      listeners.on(nameOf(id), call);
+      return () => void listeners.off(nameOf(id), call);
     },
-    async close() {
+    async close(): Promise<void> {
       subscriber?.disconnect();
     },
   };
