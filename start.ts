@@ -3,17 +3,22 @@ import { readBothConfigs } from './src/config.ts';
 import { closeOnExit, exitOnBadConfig } from './src/process/exit.ts';
 import { createMetrics } from './src/process/metrics.ts';
 import { startApi } from './src/process/start-api.ts';
+import { readTenants } from './src/tenants.ts';
 import { startWorkers } from './workers/start-workers.ts';
 
-const config = exitOnBadConfig(() => readBothConfigs());
+const { apis, jobs } = exitOnBadConfig(() => ({
+  apis: readTenants((env) => readBothConfigs(env).api),
+  jobs: readTenants((env) => readBothConfigs(env).workers),
+}));
+const [config] = apis;
 const metrics = createMetrics({ process: true });
-const workers = await startWorkers(config.workers, { metrics });
-const api = await startApi(config.api, { metrics });
+const workers = await startWorkers(jobs, { metrics });
+const api = await startApi(apis, { metrics });
 closeOnExit(
-  config.api.shutdownGraceMs,
+  config.shutdownGraceMs,
   async () => {
     await api.close();
     await workers.close();
   },
-  { drain: () => api.drain(), drainDelayMs: config.api.drainDelayMs },
+  { drain: () => api.drain(), drainDelayMs: config.drainDelayMs },
 );

@@ -34,6 +34,7 @@ export const shared = z.object({
   LIMIT_COMMITTED: limit.prefault('5/7d'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   ALLOW_VOLATILE_REDIS: flag.prefault('0'),
+  TENANTS_FILE: z.string().optional(),
   WEBHOOK_URL: url.optional(),
   AUDIT_LENGTH: integer(0, 10_000_000).prefault('10000'),
   ...mails,

@@ -117,6 +117,10 @@ const BOTH: WordsOf<typeof shared> = {
     otherwise: 'en',
   },
   CODE: { about: 'on: beside the link, eight digits to type into the signed-in app' },
+  TENANTS_FILE: {
+    about: 'Several tenants in one deployment: a JSON file (docs/where-it-runs.md)',
+    example: '/run/secrets/tenants.json',
+  },
   WEBHOOK_URL: {
     about: 'Where every transition is told, by the Standard Webhooks specification. Off when empty',
     example: 'https://example.com/hooks/readdress',

@@ -27,7 +27,8 @@ export class ConfigError extends Error {
 /** sysexits.h EX_CONFIG. */
 export const EX_CONFIG = 78;
 
-type Env = Record<string, string | undefined>;
+export type Env = Record<string, string | undefined>;
+export const environment = (): Env => process.env;
 
 /** Adds what a `.env` in this folder says to the environment, which goes before it. */
 export function readDotEnv(): void {
@@ -174,8 +175,8 @@ const workerConfig = (s: Workers) => {
 export type Config = Readonly<ReturnType<typeof sharedConfig>> & Names;
 export type ApiConfig = Readonly<ReturnType<typeof apiConfig>> & Names;
 export type WorkerConfig = Readonly<ReturnType<typeof workerConfig>> & Names;
-/** What stood in the environment and is no setting, but nearly. */
-type Names = { readonly misspelt?: readonly Misspelt[] };
+/** What stood in the environment and is nearly a setting; where the queues stand that tenants share. */
+type Names = { readonly misspelt?: readonly Misspelt[]; readonly queues?: string };
 
 const trimSlash = (from: URL): string => from.href.replace(/\/+$/, '');
 

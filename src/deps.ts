@@ -78,7 +78,11 @@ export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambi
       () => openRedis(config, 'subscriber', log),
       changes.keys.changed,
     ),
-    wakeUps: openWakeUps(redis, { prefix, tenant: config.tenant, log }),
+    wakeUps: openWakeUps(redis, {
+      prefix: config.queues ?? prefix,
+      tenant: config.tenant,
+      log,
+    }),
     metrics,
   };
 }

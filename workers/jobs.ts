@@ -10,6 +10,9 @@ import { unpark } from './unpark.ts';
 import { noteStart, work, type AtWork } from './work.ts';
 import { withOutsideWorld } from './worker-deps.ts';
 
+/** How long a Redis that is only being connected to may take. */
+const PATIENCE_MS = 2000;
+
 export type Jobs = {
   /** Starts workers, once. Resolves when they take tasks. */
   start(): Promise<void>;
@@ -38,17 +41,20 @@ export function openJobs(config: WorkerConfig, ambient: Ambient): Jobs {
 
   return {
     start() {
-      if (atWork) return atWork.started;
-      atWork = work(deps, ambient.tickMs);
+      if (atWork) return atWork.tenants[0]!.started;
+      atWork = work([deps], ambient.tickMs);
+      const [{ started }] = atWork.tenants as [AtWork['tenants'][0]];
       // Whoever waits for it has perhaps gone on: Redis may come late.
-      atWork.started.catch((error: unknown) =>
+      started.catch((error: unknown) =>
         log.fatal({ event: 'redis.refused', ...describeError(error) }),
       );
-      return atWork.started;
+      return started;
     },
     async runDue(forMs) {
       if (closed) throw new Error('Readdress is closed');
-      const run = orAway(forMs, fit()).then(() => runDueTasks(deps, forMs, () => closed));
+      const run = orAway(Math.max(forMs, PATIENCE_MS), fit()).then(() =>
+        runDueTasks(deps, forMs, () => closed),
+      );
       running.add(run);
       try {
         return await run;

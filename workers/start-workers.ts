@@ -1,11 +1,12 @@
-/** The worker process: the job door, its port for operators, and a clean end. */
+/** The worker process: the job door of each tenant, one port for operators, and a clean end. */
 import type { WorkerConfig } from '../src/config.ts';
 import { tellAbout } from '../src/weakenings.ts';
 import { closeDeps, openDeps, type Ambient } from '../src/deps.ts';
-import { exitOnWrongRedis } from '../src/process/exit.ts';
+import { backlogOf } from '../src/process/backlog.ts';
 import { createLog } from '../src/process/log.ts';
 import { openOperatorsPort } from '../src/process/operators-port.ts';
-import { createReadiness } from '../src/process/readiness.ts';
+import { createReadiness, readinessOf } from '../src/process/readiness.ts';
+import { blockOrExit } from '../src/process/wrong-redis.ts';
 import { work } from './work.ts';
 import { withOutsideWorld, type WorkerDeps } from './worker-deps.ts';
 
@@ -18,27 +19,43 @@ export type RunningWorkers = {
 
 /** Starts the workers. They take tasks as soon as Redis is ready. */
 export async function startWorkers(
-  config: WorkerConfig,
+  configs: WorkerConfig | readonly [WorkerConfig, ...WorkerConfig[]],
   ambient: Ambient = {},
 ): Promise<RunningWorkers> {
-  const log = createLog(config, 'workers', ambient.logTo);
-  tellAbout(config, log);
-  const deps = withOutsideWorld(openDeps(config, log, ambient));
-  const readiness = createReadiness(deps);
-  const operators = await openOperatorsPort(deps, readiness, config.operators);
-  const atWork = work(deps, ambient.tickMs);
-  atWork.started.then(() => readiness.started(), exitOnWrongRedis(log));
+  const all = [configs].flat().map((config) => {
+    const log = createLog(config, 'workers', ambient.logTo);
+    tellAbout(config, log);
+    const deps = withOutsideWorld(openDeps(config, log, ambient));
+    return { deps, readiness: createReadiness(deps) };
+  });
+  const [{ deps: first }] = all as [(typeof all)[0]];
+  const several = first.config.queues !== undefined;
+  const readiness = readinessOf(all.map((one) => one.readiness));
+  const watched = { ...first, changes: backlogOf(all.map(({ deps }) => deps)) };
+  const operators = await openOperatorsPort(watched, readiness, first.config.operators);
+  const atWork = work(
+    all.map(({ deps }) => deps),
+    ambient.tickMs,
+  );
+  for (const [i, tenant] of all.entries())
+    atWork.tenants[i]!.started.then(
+      () => tenant.readiness.started(),
+      blockOrExit(first.log, tenant.readiness, several),
+    );
+  const drain = () => all.forEach((one) => one.readiness.drain());
   return {
     url: operators.url,
-    deps: atWork.deps,
-    drain: readiness.drain,
+    deps: atWork.tenants[0]!.deps,
+    drain,
     async close() {
-      readiness.drain();
+      drain();
       await atWork.close();
-      deps.mailer.close();
       operators.close();
-      await closeDeps(deps);
-      log.info({ event: 'workers.closed' });
+      for (const { deps } of all) {
+        deps.mailer.close();
+        await closeDeps(deps);
+      }
+      first.log.info({ event: 'workers.closed' });
     },
   };
 }

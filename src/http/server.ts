@@ -38,6 +38,23 @@ const REQUEST_TIMEOUT_MS = 10_000;
 /** How often Node looks for requests past that time; its own half a minute would be the real limit. */
 const TIMEOUT_CHECK_MS = 1000;
 
+/** Of whatever listens. */
+export const SERVER_OPTIONS = {
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  connectionTimeout: 2 * REQUEST_TIMEOUT_MS,
+  http: {
+    // Node swaps the two when this one is longer, as its default is: bodies would get a minute.
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    // Refused by a hook: Node's own answer has no body.
+    requireHostHeader: false,
+  },
+  forceCloseConnections: 'idle',
+  // An id of any length is looked up, and unknown like any other; Node bounds the URL.
+  routerOptions: { maxParamLength: 16_384 },
+  clientErrorHandler: answerClientError,
+} as const;
+
 /** One for each request, and for what is answered without one. */
 export const createRequestId = (): string => randomUUID();
 
@@ -58,20 +75,8 @@ export async function buildApp(
     requestIdHeader: false,
     trustProxy: deps.config.trustProxy.length > 0 ? [...deps.config.trustProxy] : false,
     bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    connectionTimeout: 2 * REQUEST_TIMEOUT_MS,
-    http: {
-      // Node swaps the two when this one is longer, as its default is: bodies would get a minute.
-      headersTimeout: REQUEST_TIMEOUT_MS,
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-      // Refused by a hook: Node's own answer has no body.
-      requireHostHeader: false,
-    },
-    forceCloseConnections: 'idle',
+    ...SERVER_OPTIONS,
     exposeHeadRoutes: true,
-    // An id of any length is looked up, and unknown like any other; Node bounds the URL.
-    routerOptions: { maxParamLength: 16_384 },
-    clientErrorHandler: answerClientError,
     frameworkErrors: answerRouterError(deps),
     ...(basePath === '' ? {} : { rewriteUrl }),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },

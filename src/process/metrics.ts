@@ -108,7 +108,7 @@ export function measureSignals({ hear }: Signals, metrics: Metrics): void {
 /** All measures as text; what waits in Redis is looked up whenever somebody asks. */
 export async function readMetrics(
   { registry, backlog, clockSkew }: Metrics,
-  changes: ChangeStore,
+  changes: Pick<ChangeStore, 'backlog'>,
   clock: Clock,
   pulse: Pulse,
 ): Promise<string> {

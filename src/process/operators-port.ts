@@ -7,11 +7,14 @@ import { describeError } from './log.ts';
 import { readMetrics } from './metrics.ts';
 import type { Readiness } from './readiness.ts';
 
+type Watched = Pick<Deps, 'metrics' | 'clock' | 'pulse' | 'log'> & {
+  changes: Pick<Deps['changes'], 'backlog'>;
+};
 export type OperatorsPort = { url: string; close(): void };
 
 export async function openOperatorsPort(
-  { metrics, changes, clock, pulse, log }: Deps,
-  readiness: Readiness,
+  { metrics, changes, clock, pulse, log }: Watched,
+  readiness: Pick<Readiness, 'check' | 'notes'>,
   { host, port: wanted }: { host: string; port: number },
 ): Promise<OperatorsPort> {
   const measure = async (response: ServerResponse) => {

@@ -38,3 +38,12 @@ export function createReadiness({ redis, pulse, clock }: Pick<Deps, 'redis' | 'p
     },
   };
 }
+
+/** Of a process that serves several tenants: one of them that is not ready keeps nobody from the others. */
+export const readinessOf = (all: readonly Readiness[]): Pick<Readiness, 'check' | 'notes'> => ({
+  check: () => {
+    const reasons = all.map((one) => one.check());
+    return reasons.includes(undefined) ? undefined : reasons[0];
+  },
+  notes: () => all[0]?.notes() ?? {},
+});

@@ -1,10 +1,9 @@
 /** What a function leaves behind when it is frozen at the worst moment, and what it finds when it goes on. */
-import { createServer, connect, type Socket } from 'node:net';
-import { once } from 'node:events';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { eventually, startWorld, tokenIn } from '../support/world.ts';
 import { startFunction, type Frozen } from './frozen.ts';
 import { open, PUBLIC_URL } from './home.ts';
+import { startWay } from './way.ts';
 
 const post = (home: Pick<Frozen, 'ask'>, path: string, body: object, token?: string) =>
   home.ask(path, {
@@ -15,30 +14,6 @@ const post = (home: Pick<Frozen, 'ask'>, path: string, body: object, token?: str
     },
     body: JSON.stringify(body),
   });
-
-/** A way to this server whose connections can be cut. */
-async function startWay(to: string) {
-  const target = new URL(to);
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    const other = connect(Number(target.port), target.hostname);
-    for (const [one, two] of [
-      [socket, other],
-      [other, socket],
-    ] as const) {
-      sockets.add(one);
-      one.pipe(two);
-      one.on('error', () => two.destroy());
-    }
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const cut = () => sockets.forEach((socket) => socket.destroy());
-  onTestFinished(() => {
-    server.close();
-    cut();
-  });
-  return { url: `redis://127.0.0.1:${(server.address() as { port: number }).port}`, cut };
-}
 
 test('frozen in mid-write for longer than a lease, it is overtaken once, and does nothing when it goes on', async () => {
   const world = await startWorld({ workers: false });

@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { ConfigError, openReaddress, type Readdress, type Settings } from '../../index.ts';
 import { eventually, startWorld, tokenIn, type World } from '../support/world.ts';
 import { open, PUBLIC_URL } from './home.ts';
+import { startWay } from './way.ts';
 
 const WORKERS = ['AUTH0_CLIENT_ID', 'AUTH0_CLIENT_SECRET', 'SMTP_URL', 'MAIL_FROM'];
 const problemsOf = (opening: Promise<unknown>) =>
@@ -116,15 +117,14 @@ test('while Redis is away it opens, answers 503, and says that tasks could not b
 
 test('after the end every home answers 503, and no connection is left', async () => {
   const shared = await world();
-  const { readdress } = await open({ ...shared.env, PUBLIC_URL }, shared);
+  const way = await startWay(shared.env['REDIS_URL']!);
+  const { readdress } = await open({ ...shared.env, PUBLIC_URL, REDIS_URL: way.url }, shared);
   await readdress.startWorkers();
   await readdress.runDueTasks({ forMs: 100 });
-  const connections = async () =>
-    String(await shared.redis.client('LIST')).split('readdress-').length;
-  const before = await connections();
+  expect(way.isUsed()).toBe(true);
   await Promise.all([readdress.close(), readdress.close()]);
   await readdress.close();
-  await eventually(async () => (await connections()) < before);
+  await eventually(() => !way.isUsed());
   const refused = await request(readdress, '/livez');
   expect([refused.status, await refused.json()]).toEqual([
     503,

@@ -17,7 +17,10 @@ const PROXIED =
   'TRUST_PROXY is not set, and a proxy hands requests on: the limits per IP are off for them';
 
 /** The handler, and how many requests it is answering. */
-export function createHandler({ app, deps, readiness }: Door): {
+export function createHandler(
+  { app, deps, readiness }: Door,
+  { isHosted = true }: { isHosted?: boolean } = {},
+): {
   handler: Handler;
   /** Resolves when all that was asked has been answered, or the time is up. */
   untilAnswered: (patienceMs: number) => Promise<void>;
@@ -37,7 +40,7 @@ export function createHandler({ app, deps, readiness }: Door): {
         open.delete(response);
         resolve();
       });
-      if (noteProxied(request, config.trustProxy.length > 0)) tell(PROXIED);
+      if (isHosted && noteProxied(request, config.trustProxy.length > 0)) tell(PROXIED);
       if (!readiness.isShut()) return app.routing(request, response);
       const { status, headers, body } = bareProblem(closed(), config.publicUrl);
       return response.writeHead(status, headers).end(body);

@@ -7,10 +7,14 @@ import { Problem } from '../problems.ts';
 /** Ample for browsers behind several proxies; beyond it Node would drop the rest in silence. */
 const MAX_HEADERS = 100;
 
-export function registerStrictHttp(app: App, log: Logger): void {
+export function tuneServer(app: App): void {
   app.server.maxHeadersCount = MAX_HEADERS + 1;
   // Any other expectation than 100-continue may be ignored (RFC 9110 §10.1.1); Node answers 417.
   app.server.on('checkExpectation', (request, response) => app.routing(request, response));
+}
+
+export function registerStrictHttp(app: App, log: Logger): void {
+  tuneServer(app);
   app.addHook('onRequest', async ({ raw }) => {
     if (raw.rawHeaders.length > 2 * MAX_HEADERS) throw new Problem('headers-too-large');
     // RFC 9112 §3.2. What it says is never used: links and addresses come from the settings.

@@ -2,7 +2,7 @@
 import type { App } from '../api-deps.ts';
 import type { Readiness } from '../../process/readiness.ts';
 
-export function registerHealth(app: App, readiness: Readiness): void {
+export function registerHealth(app: App, readiness: Pick<Readiness, 'check' | 'notes'>): void {
   app.get('/livez', { schema: { hide: true }, logLevel: 'silent' }, async () => ({ status: 'ok' }));
   app.get('/readyz', { schema: { hide: true }, logLevel: 'silent' }, async (_request, reply) => {
     const notReady = readiness.check();
