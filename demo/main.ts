@@ -8,6 +8,7 @@ import { readBothConfigs } from '../src/config.ts';
 import { closeOnExit } from '../src/process/exit.ts';
 import { startApi } from '../src/process/start-api.ts';
 import { startWorkers } from '../workers/start-workers.ts';
+import { ownApp, settingsFor } from './app.ts';
 import { startDesk } from './desk.ts';
 import { startInbox } from '../stand-ins/inbox.ts';
 import { freePort } from './ports.ts';
@@ -16,6 +17,7 @@ import { startTenant } from '../stand-ins/tenant.ts';
 import { printWelcome } from './welcome.ts';
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
+const app = ownApp(process.argv.slice(2), process.env['DEMO_APP']);
 const closers: (() => Promise<unknown>)[] = [];
 let isEnding = false;
 // First of all, so that a Ctrl-C in the middle of the start ends what has begun.
@@ -56,7 +58,11 @@ const tenant = await begin(
     startTenant({
       port: tenantPort,
       actions: ['login-evidence'],
-      spa: { redirectUris: [`${desk}/`], logoutUris: [`${desk}/`], webOrigins: [desk] },
+      spa: {
+        redirectUris: [`${desk}/`, ...(app?.urls ?? [])],
+        logoutUris: [`${desk}/`, ...(app?.urls ?? [])],
+        webOrigins: [desk, ...(app ? [app.origin] : [])],
+      },
     }),
   (part) => part.close(),
 );
@@ -95,8 +101,8 @@ const config = readBothConfigs({
   PUBLIC_URL: `http://localhost:${apiPort}`,
   PORT: String(apiPort),
   WORKER_PORT: '0',
-  CORS_ORIGINS: desk,
-  RETURN_URLS: `${desk}/`,
+  CORS_ORIGINS: [desk, ...(app ? [app.origin] : [])].join(','),
+  RETURN_URLS: [`${desk}/`, ...(app?.urls ?? [])].join(','),
   RESEND_AFTER: '10s',
   LIMIT_USER: '100/1h',
   LIMIT_ADDRESS: '100/24h',
@@ -115,7 +121,12 @@ await begin(
   (part) => part.close(),
 );
 
-printWelcome(say, { api: config.api.publicUrl, desk, tenant: tenant.url, inbox: inbox.url });
+const api = config.api.publicUrl;
+printWelcome(say, { api, desk, tenant: tenant.url, inbox: inbox.url });
+if (app) {
+  const { url, spaClientId: clientId, audience } = tenant;
+  say(settingsFor(app, { tenant: url, clientId, audience, api }));
+}
 
 /** Settings that are worth playing with from the command line. */
 function inherited(...names: string[]): Record<string, string> {

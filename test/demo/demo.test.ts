@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ownApp } from '../../demo/app.ts';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 interface Demo {
@@ -22,11 +23,11 @@ interface Demo {
   redisPids(): number[];
 }
 
-async function startDemo(): Promise<Demo> {
+async function startDemo(...args: string[]): Promise<Demo> {
   const scripts: unknown = JSON.parse(await readFile('package.json', 'utf8'));
   expect(scripts).toMatchObject({ scripts: { demo: 'exec node --import tsx demo/main.ts' } });
   const temporary = await mkdtemp(join(tmpdir(), 'demo-test-'));
-  const child = spawn(process.execPath, ['--import', 'tsx', 'demo/main.ts'], {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'demo/main.ts', ...args], {
     // Neither a Redis of ours nor settings of the machine's owner.
     env: { PATH: process.env['PATH'], TMPDIR: temporary },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -132,8 +133,8 @@ describe('npm run demo', { timeout: 60_000 }, () => {
           return (mails as { subject: string }[]).map(({ subject }) => subject);
         };
         expect(await subjects(old)).toEqual([
-          'A change of your email address was requested',
-          'The email address of your account was changed',
+          'Someone asked to change your email address',
+          'Your email address was changed',
         ]);
         expect(await subjects(email)).toEqual([
           'Confirm your new email address',
@@ -155,6 +156,39 @@ describe('npm run demo', { timeout: 60_000 }, () => {
     expect(new Set(ports).size).toBe(4);
     expect(await Promise.all(ports.map(isOpen))).not.toContain(true);
   });
+
+  it('lets an app of one’s own in, and says what it has to know', async () => {
+    const origin = 'http://localhost:5999';
+    const demo = await startDemo('--app', origin);
+    await demo.untilItSays('base-url');
+    const told = (name: string) => new RegExp(`^  ${name} +(\\S+)`, 'm').exec(demo.text())![1]!;
+    const preflight = await fetch(`${told('base-url')}/v1/email-changes`, {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': 'POST' },
+    });
+    expect(preflight.headers.get('access-control-allow-origin')).toBe(origin);
+    const login = new URL('/authorize', told('domain'));
+    login.search = new URLSearchParams({
+      client_id: told('clientId'),
+      audience: told('audience'),
+      redirect_uri: origin,
+      response_type: 'code',
+      scope: 'openid change:email',
+      code_challenge: 'A'.repeat(43),
+      code_challenge_method: 'S256',
+    }).toString();
+    const answer = await fetch(login, { redirect: 'manual' });
+    expect(answer.headers.get('location')).toContain('/u/login');
+    demo.interrupt();
+    expect(await demo.exited).toBe(0);
+  });
+
+  it.each(['https://app.example.com', 'localhost:5173', 'nonsense'])(
+    'does not let in %s, which nothing here could reach',
+    (app) => {
+      expect(() => ownApp(['--app', app], undefined)).toThrow('--app: write where your app runs');
+    },
+  );
 
   it('leaves nothing behind when it is interrupted in the middle of its start', async () => {
     const demo = await startDemo();
