@@ -537,27 +537,32 @@ test('no secret, token or clear address is shown, whatever is wrong', async () =
   }
 });
 
-test('it ends in time whatever hangs, and says what did; as a process too', async () => {
-  const { odd, world } = places;
-  const hanging = {
-    REDIS_URL: `redis://${odd.silent}`,
-    SMTP_URL: `smtp://${odd.silent}`,
-    AUTH0_BASE_URL: `http://${odd.silent}`,
-    PUBLIC_URL: `http://${odd.silent}`,
-    WEBHOOK_URL: `http://${odd.silent}`,
-    WEBHOOK_SECRETS: `whsec_${KEY}`,
-  };
-  const startedAt = performance.now();
-  const { code, lines } = await inShell({ env: { ...world.env, ...hanging } }, [
-    'doctor',
-    '--json',
-  ]);
-  expect(performance.now() - startedAt).toBeLessThan(15_000);
-  expect(code).toBe(1);
-  const { checks } = lines[0] as { checks: Finding[] };
-  const settings = new Set(of(checks, 'failure').map(({ setting }) => setting));
-  for (const name of ['REDIS_URL', 'SMTP_URL', 'AUTH0_DOMAIN', 'AUTH0_ISSUERS', 'WEBHOOK_URL'])
-    expect(settings, name).toContain(name);
-  // From here it may be the firewall.
-  expect(of(checks, 'warning').map(({ setting }) => setting)).toContain('PUBLIC_URL');
-});
+// Each check has 8 s; the rest is the start of a process on a busy machine.
+test(
+  'it ends in time whatever hangs, and says what did; as a process too',
+  { timeout: 60_000 },
+  async () => {
+    const { odd, world } = places;
+    const hanging = {
+      REDIS_URL: `redis://${odd.silent}`,
+      SMTP_URL: `smtp://${odd.silent}`,
+      AUTH0_BASE_URL: `http://${odd.silent}`,
+      PUBLIC_URL: `http://${odd.silent}`,
+      WEBHOOK_URL: `http://${odd.silent}`,
+      WEBHOOK_SECRETS: `whsec_${KEY}`,
+    };
+    const startedAt = performance.now();
+    const { code, lines } = await inShell({ env: { ...world.env, ...hanging } }, [
+      'doctor',
+      '--json',
+    ]);
+    expect(performance.now() - startedAt).toBeLessThan(40_000);
+    expect(code).toBe(1);
+    const { checks } = lines[0] as { checks: Finding[] };
+    const settings = new Set(of(checks, 'failure').map(({ setting }) => setting));
+    for (const name of ['REDIS_URL', 'SMTP_URL', 'AUTH0_DOMAIN', 'AUTH0_ISSUERS', 'WEBHOOK_URL'])
+      expect(settings, name).toContain(name);
+    // From here it may be the firewall.
+    expect(of(checks, 'warning').map(({ setting }) => setting)).toContain('PUBLIC_URL');
+  },
+);
