@@ -60,8 +60,10 @@ async function process(deps: WorkerDeps, due: Due): Promise<Processed> {
     change: found.value,
     name,
     claim,
-    hold: async (rule) => written(await changes.decide(found, rule, held)),
-    holdAmong: async (rule) => written(await changes.decideAmong(found, rule, held)),
+    // A lost answer here would leave the mark of a PATCH that never left, and all would wait for it to land.
+    hold: async (rule) => written(await patiently(deps, () => changes.decide(found, rule, held))),
+    holdAmong: async (rule) =>
+      written(await patiently(deps, () => changes.decideAmong(found, rule, held))),
     reached,
   });
   return { result, found };

@@ -138,13 +138,28 @@ describe('a worker that lost its lease', () => {
   });
 });
 
-test('an answer of Redis that is lost on the write that settles costs neither the line nor the measure', async () => {
+/** A world whose Redis may lose an answer, and a change that waits for its click. */
+async function startForgetful() {
   const proxy = await startFaultProxy(Number(new URL(inject('redisUrl')).port));
   onTestFinished(() => proxy.close());
   const world = await startWorld({ env: { REDIS_URL: `redis://127.0.0.1:${proxy.port}` } });
   for (const { url } of [{ url: world.api }, world.workers!])
     await eventually(async () => (await fetch(`${url}/readyz`)).ok, `${url} to be ready`);
-  const asked = await invite(world);
+  return { proxy, world, asked: await invite(world) };
+}
+
+test('an answer of Redis that is lost on the mark before the PATCH costs a moment, and no second PATCH', async () => {
+  const { proxy, world, asked } = await startForgetful();
+  await untilMails(world, asked, 2);
+  await untilDrained(world);
+  proxy.swallowReplyTo('"fate":"hold"');
+  await click(world, asked.link);
+  await untilStatus(world, asked, 'committed');
+  expect(world.tenant.patches(asked.sub)).toHaveLength(1);
+});
+
+test('an answer of Redis that is lost on the write that settles costs neither the line nor the measure', async () => {
+  const { proxy, world, asked } = await startForgetful();
   // It follows from this write alone.
   proxy.swallowReplyTo(`${asked.id}:mail.done`);
   await click(world, asked.link);
