@@ -23,6 +23,7 @@ import { parked } from './parked.ts';
 import { replay } from './replay.ts';
 import { resend } from './resend.ts';
 import { restored } from './restored.ts';
+import { setup } from './setup.ts';
 import { api, start, workers } from './start.ts';
 import { status } from './status.ts';
 import { token } from './token.ts';
@@ -33,7 +34,7 @@ export type { Shell } from './command.ts';
 /** In the order of the usage. */
 const CHAPTERS: Record<string, Record<string, Command>> = {
   'To run it': { start, api, workers },
-  'To set it up': { init, doctor, token, webhook },
+  'To set it up': { init, setup, doctor, token, webhook },
   'To look after changes': { status, cancel, resend, keep, forget },
   'To look after tasks and keys': { parked, replay, bounce, audit, restored, keys, reseal },
 };

@@ -11,7 +11,7 @@ import { dump, quiet } from '../support/wire.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 const COMMANDS =
-  'start api workers init doctor token webhook status cancel resend keep forget parked replay bounce audit restored keys reseal'.split(
+  'start api workers init setup doctor token webhook status cancel resend keep forget parked replay bounce audit restored keys reseal'.split(
     ' ',
   );
 const nobody = { env: {} };
