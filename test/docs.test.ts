@@ -24,6 +24,14 @@ test.each(DOCUMENTS)('every file that %s names or links to exists', (path) => {
   expect(linked.filter((file) => !existsSync(join(ROOT, dirname(path), file)))).toEqual([]);
 });
 
+test('docs/architecture.md names every room of src', () => {
+  const named = new Set(all(textOf('docs/architecture.md'), /`src\/([\w-]+)`/g));
+  const rooms = readdirSync(join(ROOT, 'src'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+  expect(rooms.filter((name) => !named.has(name))).toEqual([]);
+});
+
 test('every attack in docs/security.md names the test that holds it', () => {
   const [, attacks = ''] = textOf('docs/security.md').split(
     '## Attacks, and what holds against them',
