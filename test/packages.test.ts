@@ -1,5 +1,6 @@
 /** The packages as they are packed: what a backend, an app and a test suite install, resolve and type-check. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -8,7 +9,9 @@ import { promisify } from 'node:util';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { freePort } from '../demo/ports.ts';
+import { callApi, eventually, startWorld, tokenIn } from './support/world.ts';
 
 const ROOT = new URL('../', import.meta.url).pathname;
 const run = promisify(execFile);
@@ -218,4 +221,58 @@ test('custom-elements.json says what the element says', async () => {
   const used = new Set([...style.matchAll(/--readdress-[\w-]+/g)].map(([found]) => found));
   expect(new Set(cssProperties!.map(({ name }) => name))).toEqual(used);
   for (const { name } of cssParts!) expect(docs).toContain(`\`${name}\``);
+});
+
+test.each(['fastify-backend', 'express-backend'])(
+  'the example %s serves its own pages and the whole change, from the packed package',
+  async (example) => {
+    const world = await startWorld({ workers: false });
+    const port = await freePort(0);
+    await cp(join(ROOT, 'examples', example), join(folder, example), { recursive: true });
+    const child = spawn(process.execPath, ['server.js'], {
+      cwd: join(folder, example),
+      env: { ...world.env, PORT: String(port), PUBLIC_URL: `http://localhost:${port}/account` },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const exited = once(child, 'exit');
+    const url = `http://localhost:${port}`;
+    await eventually(
+      async () => (await fetch(`${url}/account/readyz`).catch(() => undefined))?.ok,
+      `${example} to be ready`,
+      20_000,
+    );
+    expect(await (await fetch(url)).json()).toEqual({ backend: 'yours' });
+    const { user_id: sub } = world.tenant.addUser({ email: 'old@example.com' });
+    const asked = await callApi(url, 'POST', '/account/v1/email-changes', {
+      token: await world.token(sub),
+      body: { email: 'new@example.org' },
+    });
+    expect(asked.status).toBe(202);
+    const { text } = await world.inbox.waitFor({ to: 'new@example.org' });
+    const body = { token: tokenIn(text, 'confirm') };
+    const clicked = await callApi(url, 'POST', '/account/v1/confirm', {
+      body,
+      headers: { prefer: 'wait=10' },
+    });
+    expect(clicked.body).toMatchObject({ status: 'committed' });
+    child.kill('SIGTERM');
+    expect(await exited).toEqual([0, null]);
+  },
+);
+
+test('the example lambda answers an event of a gateway and does what is due', async () => {
+  const { env } = await startWorld({ workers: false });
+  await cp(join(ROOT, 'examples/lambda'), join(folder, 'lambda'), { recursive: true });
+  const script = `import { api, tasks } from './lambda/index.js';
+const requestContext = { http: { method: 'GET', sourceIp: '203.0.113.7' } };
+const { statusCode } = await api({ version: '2.0', rawPath: '/readyz', headers: {}, requestContext });
+console.log(JSON.stringify([statusCode, await tasks()]));
+process.exit();`;
+  await writeFile(join(folder, 'function.mjs'), script);
+  const { stdout } = await run(process.execPath, ['function.mjs'], {
+    cwd: folder,
+    env: { ...env, LOG_LEVEL: 'silent', TASKS: 'inline' },
+  });
+  expect(JSON.parse(stdout)).toEqual([200, { done: 0, putOff: 0 }]);
 });
