@@ -60,7 +60,7 @@ describeInBrowser('axe', ({ open }) => {
     await ask(page);
     await expectText(page, `We sent a link to ${NEW}.`);
     await confirmBy(host, 'confirm');
-    await expectText(page, 'The new address is confirmed.');
+    await expectText(page, 'Confirmed. Now approve it in the email to your current address.');
     await look(page, 'element-approving');
     await confirmBy(host, 'approve', 'ada@example.com');
     await expectText(page, /is now/);

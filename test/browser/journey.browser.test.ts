@@ -134,7 +134,7 @@ describeInBrowser('the whole journey', ({ open }) => {
     const page = await openLink(await open(), await stage.mailed('cancel', OLD));
     await press(page, 'page.cancel.button');
     await expectHeading(page, 'page.outcome.canceled.title');
-    await expectText(app, 'You canceled the change.');
+    await expectText(app, 'Your current mailbox canceled the change.');
     await picture(app, 'spa-cancelled');
     expect(stage.tenant.patches()).toEqual([]);
   });
