@@ -203,6 +203,9 @@ describe('a confirmed change is rejected, and who confirmed it is told, when', (
   test('the tenant was away until the deadline: deadline-passed', async () => {
     const world = await startWorld();
     const invited = await invite(world);
+    // What is under way while time passes is another one's by then.
+    await untilMails(world, invited, 2);
+    await untilDrained(world);
     const match = { path: '/api/v2/' };
     const away = world.tenant.faults.add({ kind: 'status', status: 503, match });
     await click(world, invited.link);

@@ -15,7 +15,7 @@ if math.abs(ahead) >= LEAST then redis.call('SET', clock, string.format('%.0f', 
 if ahead >= LEAST and ahead < MOST then
   local soon = redis.call('ZRANGEBYSCORE', KEYS[1], string.format('(%.0f', now),
     string.format('%.0f', now + ahead + SOON), 'WITHSCORES')
-  for i = 1, #soon, 2 do put(soon[i], math.max(now, tonumber(soon[i + 1]) - ahead)) end
+  for i = 1, #soon, 2 do put(soon[i], math.floor(math.max(now, tonumber(soon[i + 1]) - ahead))) end
 end
 
 local until_ = string.format('%.0f', now)
