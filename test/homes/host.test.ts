@@ -231,3 +231,33 @@ test('limits per IP count by the address; without one they are off, and that is 
   expect(await times(4, sent({ 'x-forwarded-for': '198.51.100.1' }))).toEqual([400, 400, 400, 400]);
   expect(told()).toHaveLength(2);
 });
+
+test('a live status that nobody reads any more is over, for the service too', async () => {
+  const shared = await world();
+  const { readdress } = await open({ ...shared.env, PUBLIC_URL }, shared);
+  const { user_id: sub } = shared.tenant.addUser({ email: 'old@example.com' });
+  const authorization = `Bearer ${await shared.token(sub)}`;
+  const ask = (path: string, init: RequestInit = {}) =>
+    readdress.fetch(
+      new Request(PUBLIC_URL + path, { ...init, headers: { authorization, ...init.headers } }),
+    );
+  const asked = await ask('/v1/email-changes', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ email: 'new@example.org' }),
+  });
+  const { id } = (await asked.json()) as { id: string };
+  // More, one after the other, than one user may have at a time.
+  for (let i = 0; i < 8; i += 1) {
+    const leaving = new AbortController();
+    const stream = await ask(`/v1/email-changes/${id}/events`, { signal: leaving.signal });
+    expect(stream.status).toBe(200);
+    const reader = stream.body!.getReader();
+    expect(new TextDecoder().decode((await reader.read()).value)).toContain('event: change');
+    if (i % 2 === 0) await reader.cancel();
+    else {
+      leaving.abort();
+      await reader.read().catch(() => undefined);
+    }
+  }
+});
