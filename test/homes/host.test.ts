@@ -239,11 +239,13 @@ test('a live status that nobody reads any more is over, for the service too', as
   const authorization = `Bearer ${await shared.token(sub)}`;
   const ask = (path: string, init: RequestInit = {}) =>
     readdress.fetch(
-      new Request(PUBLIC_URL + path, { ...init, headers: { authorization, ...init.headers } }),
+      new Request(PUBLIC_URL + path, {
+        ...init,
+        headers: { authorization, 'content-type': 'application/json' },
+      }),
     );
   const asked = await ask('/v1/email-changes', {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ email: 'new@example.org' }),
   });
   const { id } = (await asked.json()) as { id: string };
