@@ -179,6 +179,10 @@ const API: WordsOf<typeof api> = {
     about:
       'Access tokens bound to a key of the app (DPoP, RFC 9449): off, allowed beside plain ones, or required',
   },
+  DISPOSABLE: {
+    about:
+      'refuse: new addresses at providers of throw-away mailboxes are not taken (the community list of them)',
+  },
   CORS_ORIGINS: {
     about: 'Exact origins of the SPAs that call this API, comma list',
     example: 'https://app.example.com',

@@ -121,6 +121,8 @@ const apiConfig = (s: Api) =>
     allowReservedDomains: isLoopback(s.PUBLIC_URL.hostname),
     /** Where the owner has to be signed in to confirm; undefined where the link alone is enough. */
     confirmInApp: s.CONFIRM_BY === 'session' ? s.CONFIRM_URL?.href : undefined,
+    /** Whether addresses that are thrown away after use are refused. */
+    refusesDisposable: s.DISPOSABLE === 'refuse',
     corsOrigins: s.CORS_ORIGINS.map((origin) => new URL(origin).origin),
     returnUrls: s.RETURN_URLS,
     trustProxy: s.TRUST_PROXY,

@@ -8,6 +8,7 @@ import { explainEmail } from '../../domain/email-fault.ts';
 import { localeAmong, type Locale } from '../../locales/messages.ts';
 import { zoneOf } from '../../locales/times.ts';
 import { Problem, PROBLEMS } from '../problems.ts';
+import { isDisposable } from './disposable.ts';
 import { originOf } from './origin.ts';
 
 /** Platforms write languages and zones in their own ways: whatever is no such hint is no hint. */
@@ -42,6 +43,12 @@ export function readAsked(
   if (email === undefined)
     throw new Problem('invalid-email', {
       errors: [{ pointer: '#/email', detail: explainEmail(body.email) }],
+    });
+  if (config.refusesDisposable && isDisposable(email))
+    throw new Problem('invalid-email', {
+      errors: [
+        { pointer: '#/email', detail: 'Addresses of this provider are thrown away after use.' },
+      ],
     });
   // Compared as text, before any URL parser can make two different strings equal.
   if (returnTo !== undefined && !config.returnUrls.includes(returnTo))

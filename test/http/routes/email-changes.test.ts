@@ -81,6 +81,17 @@ describe('a request', () => {
   });
 });
 
+test('addresses that are thrown away after use are refused where DISPOSABLE says so, and nowhere else', async () => {
+  const strict = await startWorld({ workers: false, env: { DISPOSABLE: 'refuse' } });
+  const { token } = await newUser(strict);
+  for (const email of ['ada@mailinator.com', 'ada@x.MAILINATOR.com'])
+    expectProblem(await ask(strict, token, email), 'invalid-email');
+  for (const email of ['ada@duck.com', 'ada@mozmail.com', 'ada@new.example'])
+    expect((await ask(strict, token, email)).status, email).toBe(202);
+  const lax = await startWorld({ workers: false });
+  expect((await ask(lax, (await newUser(lax)).token, 'ada@mailinator.com')).status).toBe(202);
+});
+
 describe('bad input', () => {
   const EMAIL = 'new@example.org';
   const json = (body: unknown) => JSON.stringify(body);
