@@ -120,8 +120,9 @@ export function createChangeStore(
       if (verdict.kind === 'recorded')
         return { verdict, change: verdict.change, found, ...followed };
       const there = change && (await findChange(change.id));
-      if (!there || there.version < version || there.value.status !== change.status)
-        throw new StaleClaim(claim!.task);
+      const isThere =
+        there && (change.status === before?.value.status || there.value.status === change.status);
+      if (!isThere || there.version < version) throw new StaleClaim(claim!.task);
       return { verdict, change: there.value, found: there, ...followed };
     }
     throw new StoreUnavailable('a record did not hold still');

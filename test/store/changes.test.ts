@@ -305,7 +305,7 @@ describe('a claim', () => {
       change: { status: 'canceled' },
       transitions: [{ from: 'pending' }],
     });
-    const other = (latest: EmailChange) => write({ ...latest, muted: true });
+    const other = (latest: EmailChange) => write(close(latest, 'expired', opened.clock.now()));
     // Whoever has no lease any more can not tell whose end it was.
     const late = { ...held, leftMs: () => 0 };
     await expect(opened.store.decide(found, ended, { claim: late, again: true })).rejects.toThrow(
@@ -332,6 +332,10 @@ describe('a claim', () => {
     const first = await opened.store.decide(found, rule, { claim: held });
     const again = await opened.store.decide(found, rule, { claim: held, again: true });
     expect(again).toEqual(first);
+    // The change may have moved on since, by a click.
+    await opened.store.decide(change.id, (latest) => write({ ...latest, status: 'confirmed' }));
+    const late = await opened.store.decide(found, rule, { claim: held, again: true });
+    expect(late).toMatchObject({ transitions: [], acts: [] });
     expect(await dueOf(opened, change)).toBeNull();
   });
 
