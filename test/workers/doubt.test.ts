@@ -1,7 +1,7 @@
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import type { FaultAction } from '../../stand-ins/tenant/faults.ts';
 import { startFaultProxy } from '../chaos/fault-proxy.ts';
-import { eventually, startWorld, type World } from '../support/world.ts';
+import { eventually, startWorld } from '../support/world.ts';
 import {
   callsAbout,
   click,
@@ -66,18 +66,10 @@ describe('a PATCH whose answer is lost', () => {
   });
 });
 
-/**
- * As everybody has who asks. Without a login the guard of a restored Redis would see a silence in the time that is
- * passed here, when this Redis itself has not run for so long.
- */
-const hasLoggedIn = (world: World, sub: string) =>
-  world.tenant.updateUser(sub, { last_login: new Date().toISOString() });
-
 describe('a worker that lost its lease', () => {
   test('while it was reading writes nothing, neither at the tenant nor in the record', async () => {
     const world = await startWorld();
     const invited = await invite(world);
-    hasLoggedIn(world, invited.sub);
     await untilMails(world, invited, 2);
     await untilDrained(world);
     const { shut, open } = gate();
@@ -101,7 +93,6 @@ describe('a worker that lost its lease', () => {
   test('while its PATCH was under way does not settle what another one has settled', async () => {
     const world = await startWorld();
     const invited = await invite(world);
-    hasLoggedIn(world, invited.sub);
     await untilMails(world, invited, 2);
     await untilDrained(world);
     const { shut, open } = gate();
