@@ -19,6 +19,7 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
+COPY auth0 auth0
 USER node
 EXPOSE 3000 9464
 # Whichever of the two doors is open here has to be ready. Runs read-only: nothing is written but /tmp.

@@ -45,6 +45,8 @@ export type Command = {
   about: string;
   /** How many arguments, at least and at most. */
   takes: readonly [number, number];
+  /** Not about one tenant: reads the settings as they are. */
+  ofAll?: true;
   options?: ParseArgsConfig['options'];
   /** What `--help` of this command says beside. */
   more?: string;

@@ -88,7 +88,7 @@ function checksOf({ api, workers }: Configs, flags: Wishes): Check[] {
       ? [
           checkManagement(workers),
           checkSmtp(workers),
-          checkDns(workers, typeof selector === 'string' ? selector : undefined),
+          checkDns(workers, typeof selector === 'string' ? selector : workers.dkim?.selector),
           ...(typeof to === 'string' ? [checkMail(workers, to)] : []),
           ...(workers.webhookUrl === undefined ? [] : [checkWebhook(workers)]),
         ]

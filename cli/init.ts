@@ -16,6 +16,7 @@ export const init: Command = {
   usage: 'init [file]',
   about: 'writes a .env with fresh keys, and asks what it must',
   takes: [0, 1],
+  ofAll: true,
   options: { set: { type: 'string', multiple: true }, force: { type: 'boolean' } },
   more: `--set NAME=value answers a question beforehand, and may come several times; --force writes over a file that is
 there. Where nobody sits to answer, what is not set stays as in .env.example.`,

@@ -26,6 +26,7 @@ import { restored } from './restored.ts';
 import { setup } from './setup.ts';
 import { api, start, workers } from './start.ts';
 import { status } from './status.ts';
+import { envOf } from './tenant.ts';
 import { token } from './token.ts';
 import { webhook } from './webhook.ts';
 
@@ -48,6 +49,7 @@ ${Object.entries(CHAPTERS)
   .map(([title, commands]) => `${title}\n\n${Object.values(commands).map(lineOf).join('\n')}`)
   .join('\n\n')}
 
+  --tenant    the path or domain of one, where TENANTS_FILE has several
   --json      one JSON document instead of words and lines
   --help      this text, or that of a command
   --version
@@ -60,6 +62,7 @@ const COMMON = {
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'V' },
   json: { type: 'boolean' },
+  tenant: { type: 'string' },
 } as const;
 
 /** Runs one command and says how it ended. */
@@ -79,7 +82,8 @@ export async function readdress(args: readonly string[], shell: Shell): Promise<
     const { values, positionals } = argumentsOf(command, rest);
     if (values['help'] === true) return print(shell, helpOf(command));
     if (values['version'] === true) return print(shell, `${version()}\n`);
-    return await command.run(createHand(shell, values), ...positionals);
+    const env = command.ofAll ? shell.env : envOf(shell.env, values['tenant']);
+    return await command.run(createHand({ ...shell, env }, values), ...positionals);
   } catch (error) {
     if (error instanceof UsageError) {
       hand.fail(error.message);

@@ -5,6 +5,7 @@ const entry = (usage: string, about: string, open: () => Promise<unknown>): Comm
   usage,
   about,
   takes: [0, 0],
+  ofAll: true,
   async run() {
     await open();
     return 0;

@@ -30,6 +30,14 @@ async function reasonIs(world: World, reason: string | undefined): Promise<boole
   return true;
 }
 
+test('a slip in the name of a setting is told at start, by both processes', async () => {
+  const world = await startWorld({ env: { CORS_ORIGIN: 'https://app.acme.example' } });
+  expect(world.logs.filter(({ event }) => event === 'config.misspelt')).toMatchObject([
+    { level: 'warn', role: 'api', name: 'CORS_ORIGIN', meant: 'CORS_ORIGINS' },
+    { level: 'warn', role: 'workers', name: 'CORS_ORIGIN', meant: 'CORS_ORIGINS' },
+  ]);
+});
+
 test('a wrong password is named, and all is well once Redis takes it', async () => {
   const { server, admin } = await startServer();
   await admin.acl('SETUSER', 'u@ser:1', 'on', '>right', '~*', '&*', '+@all');

@@ -1,5 +1,5 @@
 /** The operator's command: its usage, its ways to answer, and what it does to changes and users. */
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -298,6 +298,30 @@ describe('in a deployment', () => {
       lines: ['nothing is wrong with this token'],
     });
   });
+});
+
+test('of several tenants one is named, by its path or domain', async () => {
+  const world = await startWorld({ workers: false });
+  const folder = await mkdtemp(join(tmpdir(), 'readdress-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'tenants.json');
+  const { AUTH0_DOMAIN: domain, SEALING_KEYS: own, ...rest } = world.env;
+  const other = Buffer.alloc(32, 3).toString('base64');
+  const tenants = [
+    { path: '/a', AUTH0_DOMAIN: domain, SEALING_KEYS: own },
+    { path: '/b', AUTH0_DOMAIN: 'other.test', SEALING_KEYS: other },
+  ];
+  await writeFile(file, JSON.stringify(tenants));
+  const env = { ...rest, TENANTS_FILE: file };
+  const unnamed = await readdress({ env }, ['parked']);
+  expect(unnamed).toMatchObject({ code: 64, stderr: expect.stringContaining('/a, /b') });
+  for (const name of ['/a', domain!])
+    expect(await readdress({ env }, ['parked', '--tenant', name])).toMatchObject({
+      code: 0,
+      lines: ['nothing is parked'],
+    });
+  // Its own tenant alone: nothing was ever sealed for this one.
+  expect((await readdress({ env }, ['parked', '--tenant', '/b'])).code).toBe(1);
 });
 
 test('`init` writes a .env that only its owner reads, asks what it must, and writes over nothing', async () => {
