@@ -171,6 +171,26 @@ describe('runDueTasks', () => {
   });
 });
 
+test('AUTH0_RATE holds over workers and runs of what is due together', async () => {
+  const shared = await startWorld({
+    workers: false,
+    tenant: { rateLimit: { burst: 10_000, perSecond: 10_000 } },
+  });
+  const settings = { ...shared.env, PUBLIC_URL, AUTH0_RATE: '10' };
+  const homes = [await open(settings, shared), await open(settings, shared)];
+  await ask(homes[0]!.readdress, shared, 30);
+  await homes[0]!.readdress.startWorkers();
+  await Promise.all(homes.map(({ readdress }) => readdress.runDueTasks({ forMs: 8000 })));
+  await eventually(() => shared.inbox.messages.length === 60);
+  const at = shared.tenant.calls
+    .filter(({ path }) => path.startsWith('/api/v2/users/'))
+    .map((call) => call.at);
+  expect(at).toHaveLength(30);
+  // The bucket holds one second's worth, which may come on top once.
+  for (const from of at)
+    expect(at.filter((one) => one >= from && one < from + 1000).length).toBeLessThanOrEqual(20);
+});
+
 describe('TASKS=inline', () => {
   test('what a request made due is done when it is answered, and BullMQ has no part in it', async () => {
     const shared = await world();
