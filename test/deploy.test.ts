@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { freePort } from '../demo/ports.ts';
+import { EX_CONFIG } from '../src/config.ts';
 import { createMetrics } from '../src/process/metrics.ts';
 import { startWorld } from './support/world.ts';
 
@@ -62,4 +63,31 @@ test('what is imported into a tenant unbinds no Action, and Terraform adds one t
   expect(read('auth0/main.tf')).toContain('resource "auth0_trigger_action" "login_evidence"');
   for (const [, file] of read('auth0/main.tf').matchAll(/path\.module\}\/([\w./-]+)/g))
     expect(read(`auth0/${file}`).length).toBeGreaterThan(100);
+});
+
+test('each systemd unit runs an entry that a build makes, gives up on wrong settings alone, and outlasts the grace', () => {
+  const config = read('tsconfig.build.json');
+  for (const [unit, entry] of [
+    ['readdress-api', 'src/server'],
+    ['readdress-workers', 'workers/main'],
+  ] as const) {
+    const text = read(`deploy/systemd/${unit}.service`);
+    expect(text).toContain(`ExecStart=/usr/bin/node dist/${entry}.js\n`);
+    expect(read(`${entry}.ts`).length).toBeGreaterThan(0);
+    expect(config).toContain(`"${entry.split('/')[0]}"`);
+    expect(text).toContain(`RestartPreventExitStatus=${EX_CONFIG}\n`);
+    expect(Number(/TimeoutStopSec=(\d+)/.exec(text)![1])).toBeGreaterThan(20);
+    for (const line of [
+      'User=readdress',
+      'ProtectSystem=strict',
+      'NoNewPrivileges=yes',
+      'CapabilityBoundingSet=',
+    ])
+      expect(text).toContain(`${line}\n`);
+    // No process is given the other's secrets.
+    expect([...text.matchAll(/^EnvironmentFile=(.*)$/gm)].map(([, file]) => file)).toEqual([
+      '/etc/readdress/shared.env',
+      `/etc/readdress/${unit.replace('readdress-', '')}.env`,
+    ]);
+  }
 });

@@ -17,6 +17,9 @@ const TIMEOUT_MS = 10_000;
 /** Seconds between attempts, about three days in all; then it is parked, to be replayed by hand. */
 const SCHEDULE_S = [5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400, 86_400];
 
+/** So many attempts in vain, some thirteen minutes, and somebody may have to look. */
+const WORRYING = 4;
+
 export const sendEvent: Processor = async ({ deps, change, name, claim }) => {
   const { config, now } = deps;
   const told = parseEventTask(name);
@@ -27,6 +30,15 @@ export const sendEvent: Processor = async ({ deps, change, name, claim }) => {
   const body = JSON.stringify(eventOf(config, change, told));
   const answered = await post(config, { id, body, now: now() });
   if (answered >= 200 && answered < 300) return { kind: 'done', rule: recorded };
+  if (claim.attempts === WORRYING) {
+    const { log } = deps;
+    log.warn({
+      event: 'webhook.away',
+      change: change.id,
+      task: name,
+      answered: answered || 'none',
+    });
+  }
   const waitS = SCHEDULE_S[claim.attempts - 1];
   const why = `webhook answered ${answered || 'not at all'}`;
   // 410 Gone: the receiver asks never to be called again (Standard Webhooks).

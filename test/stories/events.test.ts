@@ -325,6 +325,8 @@ describe('what can not be delivered', () => {
     receiver.react(({ type }) => (type.endsWith('requested') ? 500 : 200));
     const asked = await ask(world, addPerson(world, OLD), NEW);
     await failing(world, asked, 'event.pending', 12);
+    const away = world.logs.filter(({ event }) => event === 'webhook.away');
+    expect(away).toMatchObject([{ level: 'warn', change: asked.id, answered: 500 }]);
     await parked(world);
     expect(receiver.typesOf(asked).filter((type) => type === 'requested')).toHaveLength(13);
     expect((await readdress(world, ['parked'])).lines).toEqual([
