@@ -4,7 +4,7 @@ import type { ApiConfig, Config, WorkerConfig } from '../../src/config.ts';
 import { blamed, credentialOf, type Credential } from '../../workers/directory/auth0/access.ts';
 import { TenantFault } from '../../workers/directory/auth0/faults.ts';
 import { fetchWhole } from '../../workers/directory/auth0/fetch-whole.ts';
-import { requestToken } from '../../workers/directory/auth0/management-token.ts';
+import { requestToken } from '../../workers/directory/auth0/request-token.ts';
 import { judgeScopes } from '../../workers/directory/auth0/scopes.ts';
 import { failure, nameOf, ok, warning, type Check, type Finding } from './finding.ts';
 

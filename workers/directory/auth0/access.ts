@@ -5,7 +5,7 @@
 import type { WorkerConfig } from '../../../src/config.ts';
 import type { Deps } from '../../../src/deps.ts';
 import { TenantFault } from './faults.ts';
-import type { ManagementToken } from './management-token.ts';
+import type { ManagementToken } from './request-token.ts';
 import { judgeScopes } from './scopes.ts';
 
 export type Credential = 'AUTH0_PRIVATE_KEY' | 'AUTH0_CLIENT_SECRET';

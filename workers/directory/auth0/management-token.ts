@@ -3,32 +3,18 @@
  * Sealed in Redis, fetched by one process at a time, renewed ahead of its expiry, and dropped by
  * generation, so that a hundred workers who saw the same 401 cause one new token.
  */
-import { createHash, createPublicKey, sign, type KeyObject } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { WorkerConfig } from '../../../src/config.ts';
 import type { Deps } from '../../../src/deps.ts';
 import { SealError } from '../../../src/seal.ts';
 import { answered } from '../../../src/store/redis.ts';
-import { objectIn, TenantFault, textOf } from './faults.ts';
-import { fetchWhole } from './fetch-whole.ts';
+import { TenantFault } from './faults.ts';
+import { probe, publicPart, requestToken, type ManagementToken } from './request-token.ts';
 import { reached } from '../../../src/signals.ts';
 
-export type ManagementToken = {
-  value: string;
-  expiresAt: number;
-  renewAt: number;
-  /** As the tenant told them with it. */
-  scopes?: readonly string[];
-  /** When it was made, and a fingerprint of the credentials that it was made for. */
-  madeAt?: number;
-  by?: string;
-};
-
 const LOCK_MS = 15_000;
-const FETCH_TIMEOUT_MS = 8000;
 const POLL_MS = 50;
 const PATIENCE_MS = 6000;
-/** Renewed when this much of the lifetime is left, at least a minute before the end. */
-const AHEAD = 0.1;
 
 const DROP = `
 local held = redis.call('GET', KEYS[1])
@@ -41,10 +27,8 @@ const REST = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], '${RESTING}', 'PX', ARGV[2]) end
 return 1`;
 const REST_MS = 1000;
-/** Auth0's quota of tokens is counted by the day at most. */
-const MAX_REST_MS = 86_400_000;
-/** A token that was made within so many ms proves that its credentials are still right. */
-const PROOF_MS = 300_000;
+/** A token that was made within so many ms proves that its credentials are right. */
+const PROOF_MS = 10_000;
 /** Wrong credentials are not mended in a second. */
 const CONFIGURATION_REST_MS = 5000;
 
@@ -74,10 +58,10 @@ export function createManagementTokens(deps: Deps<WorkerConfig>) {
   const secret = credential.kind === 'key' ? publicPart(credential.key) : credential.secret;
   const by = sealer.fingerprint([clientId, secret, managementAudience].join('\n'), 'credentials');
   const isFresh = ({ renewAt }: ManagementToken): boolean => now() < renewAt;
-  const isProof = ({ renewAt, madeAt = 0, by: madeFor }: ManagementToken): boolean =>
-    now() < renewAt && madeFor === by && now() - madeAt < PROOF_MS;
+  const isProof = ({ madeAt = 0, by: madeFor }: ManagementToken): boolean =>
+    madeFor === by && now() - madeAt < PROOF_MS;
 
-  const fetchShared = async (isEnough = isFresh): Promise<ManagementToken | undefined> => {
+  const fetchShared = async (): Promise<ManagementToken | undefined> => {
     const owner = deps.random(9).toString('base64url');
     if ((await answered(redis.set(lock, owner, 'PX', LOCK_MS, 'NX'))) === null) {
       const restMs = await restLeft();
@@ -87,7 +71,7 @@ export function createManagementTokens(deps: Deps<WorkerConfig>) {
     try {
       // Whoever held the lock before us may have just stored one.
       const stored = await readShared();
-      if (stored && isEnough(stored)) return stored;
+      if (stored && isFresh(stored)) return stored;
       const token = { ...(await requestToken(deps)), madeAt: now(), by };
       reached('token.fetched');
       const sealed = sealer.seal(JSON.stringify(token), key);
@@ -142,13 +126,16 @@ export function createManagementTokens(deps: Deps<WorkerConfig>) {
     /** @throws {TenantFault} away, configuration */
     get,
     /**
-     * Whether the credentials are still right: a cached token works on for its whole life after its secret
-     * was rotated. One token for all processes that start together. @throws {TenantFault}
+     * Whether the credentials are still right: a cached token works on for its whole life after its secret was
+     * rotated. It costs no token, and processes that start together ask once. @throws {TenantFault}
      */
     async prove(): Promise<ManagementToken> {
       const stored = await readShared();
       if (!stored || !isFresh(stored)) return get();
-      return isProof(stored) ? stored : ((await fetchShared(isProof)) ?? stored);
+      const mark = `${key}:proof:${by}`;
+      if (!isProof(stored) && (await answered(redis.set(mark, '1', 'PX', PROOF_MS, 'NX'))) !== null)
+        await probe(deps);
+      return stored;
     },
     /** The tenant refused this one. Only it is dropped, not a newer one. */
     async drop(token: ManagementToken): Promise<void> {
@@ -160,84 +147,5 @@ export function createManagementTokens(deps: Deps<WorkerConfig>) {
   };
 }
 
-/** Client credentials, by secret or by private_key_jwt (RFC 7523). @throws {TenantFault} */
-export async function requestToken(
-  deps: Pick<Deps<WorkerConfig>, 'config' | 'now' | 'random'>,
-): Promise<ManagementToken> {
-  const { config, now } = deps;
-  const form = new URLSearchParams({
-    grant_type: 'client_credentials',
-    client_id: config.clientId,
-    audience: config.managementAudience,
-  });
-  if (config.credential.kind === 'secret') form.set('client_secret', config.credential.secret);
-  else {
-    form.set('client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer');
-    form.set('client_assertion', clientAssertion(deps, config.credential.key));
-  }
-  const url = `${config.auth0Url}/oauth/token`;
-  const { status, retryAfter, body } = await fetchWhole(
-    url,
-    { method: 'POST', body: form },
-    FETCH_TIMEOUT_MS,
-  )
-    .then(async (response) => ({
-      status: response.status,
-      retryAfter: response.headers.get('retry-after') ?? '',
-      body: objectIn(await response.text()),
-    }))
-    .catch((cause: unknown) => {
-      throw new TenantFault('away', { cause });
-    });
-  if (status === 401 || status === 403 || status === 400) {
-    // The Authentication API has names of its own for them.
-    const { error, error_description: words } = body;
-    const said = { errorCode: textOf(error), message: textOf(words) };
-    throw new TenantFault('configuration', { status, ...said });
-  }
-  const { access_token: value, expires_in: lifetimeS } = body;
-  const isToken = typeof value === 'string' && typeof lifetimeS === 'number' && lifetimeS > 0;
-  if (status !== 200 || !isToken)
-    throw new TenantFault('away', { status, ...retryAfterIn(retryAfter, now()) });
-  const lifetimeMs = lifetimeS * 1000;
-  const scope = textOf(body['scope']);
-  return {
-    value,
-    ...(scope === undefined ? {} : { scopes: scope.split(' ').filter((name) => name !== '') }),
-    expiresAt: now() + lifetimeMs,
-    renewAt: now() + lifetimeMs - Math.max(Math.min(60_000, lifetimeMs / 2), lifetimeMs * AHEAD),
-  };
-}
-
-/** What names a key without being one. */
-const publicPart = (key: KeyObject): string =>
-  createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
-
-/** Seconds or a date (RFC 9110 §10.2.3). */
-function retryAfterIn(field: string, now: number): { retryAfterMs?: number } {
-  const ms = /^\d{1,9}$/.test(field) ? Number(field) * 1000 : Date.parse(field) - now;
-  return ms > 0 ? { retryAfterMs: Math.min(ms, MAX_REST_MS) } : {};
-}
-
 const restAfter = ({ kind, retryAfterMs = 0 }: TenantFault): number =>
   Math.max(retryAfterMs, kind === 'configuration' ? CONFIGURATION_REST_MS : REST_MS);
-
-const ASSERTION_LIFETIME_S = 60;
-
-function clientAssertion(
-  { config, now, random }: Pick<Deps<WorkerConfig>, 'config' | 'now' | 'random'>,
-  key: KeyObject,
-): string {
-  const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
-  const iat = Math.floor(now() / 1000);
-  const claims = {
-    iss: config.clientId,
-    sub: config.clientId,
-    aud: `${config.auth0Url}/`,
-    jti: random(16).toString('base64url'),
-    iat,
-    exp: iat + ASSERTION_LIFETIME_S,
-  };
-  const signed = `${encode({ alg: 'RS256', typ: 'JWT' })}.${encode(claims)}`;
-  return `${signed}.${sign('sha256', Buffer.from(signed), key).toString('base64url')}`;
-}
