@@ -34,7 +34,8 @@ export function openRecord<T>(sealer: Sealer, stored: string, place: string): Fo
   }
 }
 
-export type RecordWrite = { version: string; body?: string; keepUntil?: string };
+/** `after`: the version that the new one follows, where it is not the one that is written over. */
+export type RecordWrite = { version: string; body?: string; keepUntil?: string; after?: string };
 
 /** One write of a plan for swap.lua: over this version (0 = must not exist), to be kept until then. */
 export const recordWrite = (

@@ -39,7 +39,11 @@ export function userWrites(
   const versionAt = (key: string) => (found?.key === key ? found.version : 0);
   return keys.map((key, i) =>
     i === 0
-      ? recordWrite(sealer, key, user, versionAt(key), until)
+      ? // It may come back to where it was: a version is never used twice.
+        {
+          ...recordWrite(sealer, key, user, versionAt(key), until),
+          after: String(found?.version ?? 0),
+        }
       : { version: String(versionAt(key)) },
   );
 }

@@ -1,7 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
-import { close, recorded, taskOf, write, type EmailChange } from '../../src/domain/email-change.ts';
+import {
+  close,
+  recorded,
+  taskOf,
+  write,
+  type EmailChange,
+  type UserChanges,
+} from '../../src/domain/email-change.ts';
 import { createClock } from '../../src/clock.ts';
 import { createSealer } from '../../src/seal.ts';
 import { createChangeStore, StaleClaim, type Rule } from '../../src/store/changes.ts';
@@ -203,6 +210,33 @@ describe('compare and set', () => {
       (await opened.store.readUser('auth0|twice')).value.latest,
     ]);
   });
+});
+
+test('a user’s index that two sealing keys move to and fro never has a version that it had before', async () => {
+  const { redis, prefix, clock } = openStore();
+  const keys = [randomBytes(32), randomBytes(32)];
+  const [first, second] = [keys, keys.toReversed()].map((order) =>
+    createChangeStore(redis, createSealer(order, randomBytes), prefix, {
+      events: false,
+      auditLength: 0,
+      clock,
+    }),
+  ) as [Opened['store'], Opened['store']];
+  const sub = 'auth0|to-and-fro';
+  let asked = 0;
+  const rule = (user: UserChanges) => {
+    asked += 1;
+    const id = randomBytes(16).toString('base64url');
+    const change: EmailChange = { ...SITUATIONS.invited, id, sub, expiresAt: NOW + HOUR };
+    return { kind: 'write' as const, changes: [change], user: { ...user, latest: id }, tasks: [] };
+  };
+  await first.decideRequest(sub, rule);
+  const old = await first.readGoing(sub);
+  await second.decideRequest(sub, rule);
+  await first.decideRequest(sub, rule);
+  await first.decideRequest(sub, rule, {}, old);
+  // The last one was asked of what is old, and then of what is there.
+  expect(asked).toBe(5);
 });
 
 describe('a claim', () => {

@@ -7,7 +7,7 @@
 -- KEYS[13..]  records  strings "<version> <body>"
 -- ARGV[3]     plan     JSON: now (the writer's time, epoch ms), process?,
 --                      claim? { task, epoch, until, fate: "done"|"hold"|"later", ms?, uncounted?, notOurs? },
---                      writes [{ version, body?, keepUntil? }] in the order of KEYS[13..]; without a
+--                      writes [{ version, body?, keepUntil?, after? }] in the order of KEYS[13..]; without a
 --                      body the record goes, and version 0 says that there must be none,
 --                      tasks [[at, member]], publish [channel, message]?,
 --                      audit [line], auditLength
@@ -28,7 +28,7 @@ for i, write in ipairs(plan.writes) do
 end
 
 for i, write in ipairs(plan.writes) do
-  local body = write.body and string.format('%d %s', tonumber(write.version) + 1, write.body)
+  local body = write.body and string.format('%d %s', tonumber(write.after or write.version) + 1, write.body)
   if not body then
     redis.call('DEL', KEYS[12 + i])
   elseif write.keepUntil then
