@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { readBothConfigs } from '../../src/config.ts';
 import { startWorkers } from '../../workers/start-workers.ts';
 import { ask, comparable, dump, newUser, quiet } from '../support/wire.ts';
-import { startWorld, TICK_MS, type World } from '../support/world.ts';
+import { eventually, startWorld, TICK_MS, type World } from '../support/world.ts';
 import { compare } from './ranks.ts';
 
 /** Whose an address already is. All are of one length. */
@@ -50,6 +50,9 @@ async function seen(kind: Kind) {
   const address = addressOf(kind);
   KINDS[kind](world, address);
   const answer = await ask(world, user.token, address);
+  // The bell is rung after the answer.
+  const rung = async () => (await world.redis.exists(`${world.prefix}:tenant:1`)) === 1;
+  await eventually(rung, 'the ring');
   const blank = (text: string) =>
     text.replaceAll(answer.body.id, 'id').replaceAll(address, 'email');
   const { status, headers, text } = JSON.parse(blank(JSON.stringify(comparable(answer))));
