@@ -23,6 +23,7 @@ export default function setup(project: TestProject) {
   const run = (script: string, ...args: string[]) =>
     execFileSync(process.execPath, [join(ROOT, script), ...args], { cwd: ROOT, stdio: 'inherit' });
   run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', dist);
+  run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.client.json', '--outDir', dist);
   run('scripts/copy-assets.mjs', dist);
   project.provide('dist', join(ROOT, dist));
   return () => {

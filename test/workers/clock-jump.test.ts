@@ -69,7 +69,15 @@ test('set back, and again, the outbox is brought along once for all workers', as
   const inMs = async (task: string) => Number(await world.redis.zscore(due, task)) - Date.now();
   await one.file(-Infinity, 0, 10);
   const at = Date.now();
-  await world.redis.zadd(due, at - 1, 'x:invite', at + 30_000, 'y:commit', at + HOUR, 'z:expire');
+  await world.redis.zadd(
+    due,
+    at - 1000,
+    'x:invite',
+    at + 30_000,
+    'y:commit',
+    at + HOUR,
+    'z:expire',
+  );
   for (const ms of [-2000, -MINUTE, -HOUR / 2]) {
     jump.ms = ms;
     const { lanes } = await other.file(-Infinity, 0, 10);
