@@ -12,7 +12,7 @@ export default defineConfig({
     isolate: false,
     // The tests wait more than they work, but a browser does not.
     maxWorkers: 4,
-    testTimeout: 20_000,
+    testTimeout: 40_000,
     hookTimeout: 60_000,
     reporters: ['default', ['json', { outputFile: '.reports/tests.json' }], new Retried()],
   },
