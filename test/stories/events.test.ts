@@ -190,8 +190,8 @@ describe('a receiver in trouble', () => {
     await eventually(() => putOff(world, asked, 'event.pending') === 1, 'the first attempt');
     // The pause is about five seconds, then about thirty.
     for (const [early, late] of [
-      [3 * SECOND, 4 * SECOND],
-      [20 * SECOND, 20 * SECOND],
+      [1 * SECOND, 6 * SECOND],
+      [15 * SECOND, 25 * SECOND],
     ] as const) {
       const before = receiver.deliveries.length;
       world.pass(early);
