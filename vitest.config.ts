@@ -10,8 +10,8 @@ export default defineConfig({
     pool: 'forks',
     // Files share what they import: to read it anew for each would take as long as to run them.
     isolate: false,
-    // The tests wait more than they work, but a browser does not.
-    maxWorkers: 4,
+    // One for each core of a small machine: more are faster, and what races with a clock is then lost by luck.
+    maxWorkers: 2,
     testTimeout: 40_000,
     hookTimeout: 60_000,
     reporters: ['default', ['json', { outputFile: '.reports/tests.json' }], new Retried()],

@@ -356,7 +356,12 @@ describe('an undo happens once', () => {
     for (let days = 0; days < 3; days += 1) {
       const { hits } = away;
       world.pass(5 * DAY);
-      await eventually(() => away.hits > hits, 'another attempt');
+      // What was under way meanwhile is put off only now.
+      const tried = () => {
+        world.pass(60_000);
+        return away.hits > hits;
+      };
+      await eventually(tried, 'another attempt');
     }
     expect((await view(world, stolen)).status).toBe('committed');
     // Nobody can slip a change in between.
