@@ -346,7 +346,7 @@ describe('a shutdown', () => {
       expect(await stream.ended).toBe(true);
       expect(stream.events.at(-1)!.event).toBe('reconnect');
       expect(await exited).toEqual([0, null]);
-      expect(Date.now() - began).toBeLessThan(15 * SECOND);
+      expect(Date.now() - began).toBeLessThan(5 * SECOND);
     },
   );
 });
