@@ -42,11 +42,11 @@ export type ChangeEmailProps = {
   /** Some or all words: `@readdress/client/translations/de`. */
   strings?: Partial<Strings>;
   /** At every transition. */
-  onEmailChange?: (change: EmailChange) => void;
+  onEmailChange?: (change: EmailChange) => unknown;
   /** The user wants to sign in again: after the change, or because the session has ended. */
-  onSignInAgain?: (change: EmailChange | undefined) => void;
+  onSignInAgain?: (change: EmailChange | undefined) => unknown;
   /** Something that you have to mend: a wrong address, CORS, a scope. The console says it too. */
-  onError?: (error: EmailChangeError) => void;
+  onError?: (error: EmailChangeError) => unknown;
   className?: string;
   style?: CSSProperties;
 };

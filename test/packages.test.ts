@@ -1,92 +1,42 @@
 /** The packages as they are packed: what a backend, an app and a test suite install, resolve and type-check. */
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { freePort } from '../demo/ports.ts';
-import { callApi, eventually, startWorld, tokenIn } from './support/world.ts';
-
-const ROOT = new URL('../', import.meta.url).pathname;
-const run = promisify(execFile);
-const tsc = (cwd: string, ...args: string[]) =>
-  run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...args], { cwd });
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { packAll, ROOT, run, tsc, type Name, type Packed } from './support/packed.ts';
 
 const PACKAGES = {
   readdress: ['.', './client', './element', './lambda', './translations'],
   '@readdress/client': ['.', './element', './react', './translations'],
   'auth0-stand-in': ['.', './inbox'],
-} as const;
-type Name = keyof typeof PACKAGES;
+} as const satisfies Record<Name, readonly string[]>;
 const NAMES = Object.keys(PACKAGES) as Name[];
+/** What the pieces of the docs are written with. */
+const OTHERS =
+  'fastify @fastify/jwt express react react-dom @auth0/auth0-react @auth0/auth0-spa-js @types/node @types/react @types/express';
 
+let packed: Packed;
 let folder: string;
-/** Each packed from a build of its own: nobody else's `dist` is touched. */
-const tarballs = new Map<Name, Uint8Array<ArrayBuffer>>();
-
-/** The package in `source`, laid out as it is in the repository, packed and as it is installed. */
-async function pack(name: Name, source: string): Promise<void> {
-  const args = ['pack', '--ignore-scripts', '--offline', '--pack-destination', folder, '--json'];
-  const [packed] = JSON.parse((await run('npm', args, { cwd: source })).stdout) as {
-    filename: string;
-  }[];
-  const tarball = join(folder, packed!.filename);
-  tarballs.set(name, new Uint8Array(await readFile(tarball)));
-  const place = join(folder, 'node_modules', name);
-  await mkdir(place, { recursive: true });
-  await run('tar', ['-xzf', tarball, '-C', place, '--strip-components=1']);
-}
-
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'packages-'));
-  const server = join(folder, 'server');
-  await mkdir(server);
-  for (const name of ['package.json', 'README.md', 'LICENSE', 'docs', 'auth0', '.env.example'])
-    await cp(join(ROOT, name), join(server, name), { recursive: true });
-  const dist = join(server, 'dist');
-  // The rest of the service is there to be packed; its types are checked elsewhere.
-  await tsc(ROOT, '-p', 'tsconfig.build.json', '--outDir', dist, '--noCheck');
-  await tsc(ROOT, '-p', 'tsconfig.client.json', '--outDir', dist);
-  await run(process.execPath, ['scripts/copy-assets.mjs', dist], { cwd: ROOT });
-  await pack('readdress', server);
-  for (const [name, from] of [
-    ['@readdress/client', 'client'],
-    ['auth0-stand-in', 'stand-ins'],
-  ] as const) {
-    const source = join(folder, from);
-    await mkdir(source);
-    for (const file of await readdir(join(ROOT, from)))
-      if (/^(?:package\.json|README\.md|LICENSE|custom-elements\.json)$/.test(file))
-        await cp(join(ROOT, from, file), join(source, file));
-    const args = ['scripts/build-package.mjs', from, join(source, 'dist')];
-    await run(process.execPath, args, { cwd: ROOT });
-    await pack(name, source);
-  }
-  // What they need of others is where it always is.
-  for (const name of await readdir(join(ROOT, 'node_modules')))
-    if (!/^\.|^@readdress$|^auth0-stand-in$/.test(name))
-      await symlink(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name));
-  await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+  packed = await packAll();
+  folder = await packed.install([...NAMES, ...OTHERS.split(' ')]);
 }, 120_000);
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(() => packed.remove());
 
 describe.each(NAMES)('%s', (name) => {
   test('publint has nothing to say of it', async () => {
     const { messages, pkg } = await publint({
-      pack: { tarball: tarballs.get(name)!.buffer },
+      pack: { tarball: packed.tarballs.get(name)!.buffer },
       strict: true,
     });
     expect(messages.map((one) => formatMessage(one, pkg))).toEqual([]);
   });
 
   test('its types are those of its code, wherever modules are ESM', async () => {
-    const analysis = await checkPackage(createPackageFromTarballData(tarballs.get(name)!));
+    const analysis = await checkPackage(createPackageFromTarballData(packed.tarballs.get(name)!));
     expect(analysis.types).toMatchObject({ kind: 'included' });
     if (!('problems' in analysis)) throw new Error('no types were found');
     expect(Object.keys(analysis.entrypoints)).toEqual(expect.arrayContaining([...PACKAGES[name]]));
@@ -221,58 +171,4 @@ test('custom-elements.json says what the element says', async () => {
   const used = new Set([...style.matchAll(/--readdress-[\w-]+/g)].map(([found]) => found));
   expect(new Set(cssProperties!.map(({ name }) => name))).toEqual(used);
   for (const { name } of cssParts!) expect(docs).toContain(`\`${name}\``);
-});
-
-test.each(['fastify-backend', 'express-backend'])(
-  'the example %s serves its own pages and the whole change, from the packed package',
-  async (example) => {
-    const world = await startWorld({ workers: false });
-    const port = await freePort(0);
-    await cp(join(ROOT, 'examples', example), join(folder, example), { recursive: true });
-    const child = spawn(process.execPath, ['server.js'], {
-      cwd: join(folder, example),
-      env: { ...world.env, PORT: String(port), PUBLIC_URL: `http://localhost:${port}/account` },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-    onTestFinished(() => void child.kill('SIGKILL'));
-    const exited = once(child, 'exit');
-    const url = `http://localhost:${port}`;
-    await eventually(
-      async () => (await fetch(`${url}/account/readyz`).catch(() => undefined))?.ok,
-      `${example} to be ready`,
-      20_000,
-    );
-    expect(await (await fetch(url)).json()).toEqual({ backend: 'yours' });
-    const { user_id: sub } = world.tenant.addUser({ email: 'old@example.com' });
-    const asked = await callApi(url, 'POST', '/account/v1/email-changes', {
-      token: await world.token(sub),
-      body: { email: 'new@example.org' },
-    });
-    expect(asked.status).toBe(202);
-    const { text } = await world.inbox.waitFor({ to: 'new@example.org' });
-    const body = { token: tokenIn(text, 'confirm') };
-    const clicked = await callApi(url, 'POST', '/account/v1/confirm', {
-      body,
-      headers: { prefer: 'wait=10' },
-    });
-    expect(clicked.body).toMatchObject({ status: 'committed' });
-    child.kill('SIGTERM');
-    expect(await exited).toEqual([0, null]);
-  },
-);
-
-test('the example lambda answers an event of a gateway and does what is due', async () => {
-  const { env } = await startWorld({ workers: false });
-  await cp(join(ROOT, 'examples/lambda'), join(folder, 'lambda'), { recursive: true });
-  const script = `import { api, tasks } from './lambda/index.js';
-const requestContext = { http: { method: 'GET', sourceIp: '203.0.113.7' } };
-const { statusCode } = await api({ version: '2.0', rawPath: '/readyz', headers: {}, requestContext });
-console.log(JSON.stringify([statusCode, await tasks()]));
-process.exit();`;
-  await writeFile(join(folder, 'function.mjs'), script);
-  const { stdout } = await run(process.execPath, ['function.mjs'], {
-    cwd: folder,
-    env: { ...env, LOG_LEVEL: 'silent', TASKS: 'inline' },
-  });
-  expect(JSON.parse(stdout)).toEqual([200, { done: 0, putOff: 0 }]);
 });

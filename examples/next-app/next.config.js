@@ -1,0 +1,4 @@
+export default {
+  // Left as it is: it reads files of its own.
+  serverExternalPackages: ['readdress'],
+};
