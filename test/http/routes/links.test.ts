@@ -51,7 +51,8 @@ describe('a token that is not one', () => {
       'in the other base64 alphabet': `${token.slice(0, -1)}+`,
       padded: `${token}==`,
       'in another case': token.toLowerCase(),
-      'percent-encoded': `%41${token.slice(1)}`,
+      // Percent-encoded text is read; what is read must still be ours.
+      'percent-encoded and altered': `%${flip(token, 0).charCodeAt(0).toString(16)}${token.slice(1)}`,
       'non-ASCII': `${token.slice(0, -1)}é`,
       'altered in the id': flip(token, 3),
       'altered where id meets proof': flip(token, idChars),
