@@ -2,7 +2,7 @@
 import { afterWrite } from '../src/after-write.ts';
 import { describeError, type TaskWord } from '../src/process/log.ts';
 import { recorded, type EmailChange } from '../src/domain/email-change.ts';
-import { StaleClaim, type Start } from '../src/store/changes.ts';
+import { StaleClaim, type Decided, type Start } from '../src/store/changes.ts';
 import type { DueTask } from '../src/store/outbox.ts';
 import { UnreadableRecord, type Found } from '../src/store/records.ts';
 import { StoreUnavailable } from '../src/store/redis.ts';
@@ -44,20 +44,30 @@ export async function patiently<T>(
   }
 }
 
+/** What is known of the record, whether only an answer may be lost, and who is told what is written. */
+type Known = {
+  found: Found<EmailChange> | undefined;
+  again: boolean;
+  learn: (found: Found<EmailChange>) => void;
+};
+const startOf = (due: Due, { found }: Known): Start => found ?? due.change;
+const learnt = ({ learn }: Known, decided: Decided | undefined): void => {
+  if (decided && 'found' in decided) learn(decided.found);
+};
+
 /** Writes what the processor said. @throws {StaleClaim} @throws {StoreUnavailable} */
 export async function endTask(
   deps: WorkerDeps,
   due: Due,
   result: Result,
-  { found, again }: { found: Found<EmailChange> | undefined; again: boolean },
+  known: Known,
 ): Promise<Ending> {
-  const start = found ?? due.change;
   const { changes } = deps;
   const { claim } = due;
   switch (result.kind) {
     case 'done':
     case 'done-among':
-      return done(deps, due, result, start, again);
+      return done(deps, due, result, known);
     case 'vanished':
       await changes.release({ ...claim, fate: 'done' });
       return { word: 'vanished' };
@@ -70,7 +80,8 @@ export async function endTask(
       const uncounted = result.kind === 'pause';
       const ms = result.ms ?? backoffMs(claim.attempts, deps.random);
       const end = { ...claim, fate: 'later' as const, ms, uncounted };
-      if (result.rule) await changes.decide(start, result.rule, { claim: end });
+      if (result.rule)
+        learnt(known, await changes.decide(startOf(due, known), result.rule, { claim: end }));
       else await changes.release(end);
       if (result.kind === 'pause') return { word: 'pause', pauseMs: ms };
       const { why, said, alarm = false } = result;
@@ -79,14 +90,10 @@ export async function endTask(
   }
 }
 
-async function done(
-  deps: WorkerDeps,
-  due: Due,
-  result: Done,
-  start: Start,
-  again: boolean,
-): Promise<Ending> {
+async function done(deps: WorkerDeps, due: Due, result: Done, known: Known): Promise<Ending> {
   const { changes } = deps;
+  const { again } = known;
+  const start = startOf(due, known);
   const claim = { ...due.claim, fate: 'done' as const };
   const ended: Ending = { word: 'done' };
   // Nothing to write but the end itself.
@@ -100,6 +107,7 @@ async function done(
     result.kind === 'done'
       ? await changes.decide(start, result.rule, how)
       : await changes.decideAmong(start, result.rule, how);
+  learnt(known, decided);
   // Another change of this user has its turn: look again shortly.
   if (decided?.verdict.kind === 'refused')
     await changes.release({ ...claim, fate: 'later', ms: TURN_MS });

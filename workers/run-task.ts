@@ -11,60 +11,81 @@ import type { Found } from '../src/store/records.ts';
 import { endFailure, endTask, lineOf, patiently, type Due, type Ending } from './end-task.ts';
 import type { Result } from './processor.ts';
 import { kindOf, processorOf } from './processors.ts';
+import type { SharedRecord } from './shared-records.ts';
 import type { WorkerDeps } from './worker-deps.ts';
 
 /** When so many workers in a row took a task and never came back, the task is to blame. */
 const MAX_DEATHS = 12;
 
 export async function runTask(deps: WorkerDeps, due: Due): Promise<Ending> {
-  const { clock, signals } = deps;
+  const { clock, signals, changes } = deps;
   const startedAt = clock.monotonic();
+  const kind = kindOf(due.name);
+  let record: SharedRecord | undefined;
   const end = async () => {
-    const { result, found } = await process(deps, due);
-    reachStep(`${kindOf(due.name)}.decided`);
-    const ending = await patiently(deps, (again) => endTask(deps, due, result, { found, again }));
-    reachStep(`${kindOf(due.name)}.ended`);
+    reachStep(`${kind}.claimed`);
+    const never = whyNever(due);
+    if (!never) record = deps.records.join(changes.openChange(due.stored!, due.change));
+    const result = never ?? (await process(deps, due, record!));
+    reachStep(`${kind}.decided`);
+    const ending = await inTurn(deps, record, (found, again) =>
+      endTask(deps, due, result, { found, again, learn: (news) => record?.learn(news) }),
+    );
+    reachStep(`${kind}.ended`);
     return ending;
   };
-  const ending = await end().catch((error: unknown) => endFailure(deps, due, error));
+  const ending = await end()
+    .catch((error: unknown) => endFailure(deps, due, error))
+    .finally(() => record?.leave());
   const { word, told = {}, alarm = false } = ending;
   const seconds = (clock.monotonic() - startedAt) / 1000;
-  signals.tell('task', { ...lineOf(due), kind: kindOf(due.name), seconds, word, told, alarm });
+  signals.tell('task', { ...lineOf(due), kind, seconds, word, told, alarm });
   return ending;
 }
 
-/** What the processor says, and the record as it is known by then. */
-type Processed = { result: Result; found?: Found<EmailChange> };
+/** What no processor is asked about. */
+function whyNever({ change, name, claim, stored }: Due): Result | undefined {
+  if (change === '') return { kind: 'park', why: 'no task at all' };
+  if (claim.deaths >= MAX_DEATHS) return { kind: 'park', why: 'ends its workers' };
+  if (stored === undefined) return { kind: 'vanished' };
+  if (!processorOf(name)) return { kind: 'unable', why: 'unknown task' };
+  return undefined;
+}
 
-async function process(deps: WorkerDeps, due: Due): Promise<Processed> {
-  const { change: id, name, claim, stored, requestId } = due;
+/** A write in its turn. Asked again, when only its answer may be lost, it begins with what it began with. */
+function inTurn<T>(
+  deps: WorkerDeps,
+  record: SharedRecord | undefined,
+  write: (found: Found<EmailChange> | undefined, again: boolean) => Promise<T>,
+): Promise<T> {
+  let found: Found<EmailChange> | undefined;
+  return patiently(deps, (again) =>
+    record
+      ? record.inTurn(() => write((found ??= record.newest()), again))
+      : write(undefined, again),
+  );
+}
+
+function process(deps: WorkerDeps, due: Due, record: SharedRecord): Promise<Result> {
+  const { name, claim, requestId } = due;
   const { changes } = deps;
-  const reached = (step: string) => reachStep(`${kindOf(name)}.${step}`);
-  reached('claimed');
-  if (id === '') return { result: { kind: 'park', why: 'no task at all' } };
-  if (claim.deaths >= MAX_DEATHS) return { result: { kind: 'park', why: 'ends its workers' } };
-  if (stored === undefined) return { result: { kind: 'vanished' } };
-  const processor = processorOf(name);
-  if (!processor) return { result: { kind: 'unable', why: 'unknown task' } };
-
-  let found = changes.openChange(stored, id);
   const held = { claim: { ...claim, fate: 'hold' as const } };
   const written = (decided: Decided | undefined): Decided => {
     if (!decided) throw new StaleClaim(claim.task);
-    if ('found' in decided) found = decided.found;
+    if ('found' in decided) record.learn(decided.found);
     afterWrite(deps, decided, requestId);
     return decided;
   };
-  const result = await processor({
+  // A lost answer here would leave the mark of a PATCH that never left, and all would wait for it to land.
+  const hold = async (decide: (found: Found<EmailChange>) => Promise<Decided | undefined>) =>
+    written(await inTurn(deps, record, (found) => decide(found!)));
+  return processorOf(name)!({
     deps,
-    change: found.value,
+    change: record.newest().value,
     name,
     claim,
-    // A lost answer here would leave the mark of a PATCH that never left, and all would wait for it to land.
-    hold: async (rule) => written(await patiently(deps, () => changes.decide(found, rule, held))),
-    holdAmong: async (rule) =>
-      written(await patiently(deps, () => changes.decideAmong(found, rule, held))),
-    reached,
+    hold: (rule) => hold((found) => changes.decide(found, rule, held)),
+    holdAmong: (rule) => hold((found) => changes.decideAmong(found, rule, held)),
+    reached: (step) => reachStep(`${kindOf(name)}.${step}`),
   });
-  return { result, found };
 }

@@ -5,6 +5,7 @@ import { createPostOffice, type PostOffice } from '../src/store/postage.ts';
 import { createManagementApi } from './directory/auth0/management-api.ts';
 import type { Directory } from './directory/directory.ts';
 import { openMailer, type Mailer } from './mailer.ts';
+import { createSharedRecords, type SharedRecords } from './shared-records.ts';
 import { createStandingWatch, type StandingWatch } from './standing.ts';
 
 export type WorkerDeps = Deps<WorkerConfig> & {
@@ -12,6 +13,7 @@ export type WorkerDeps = Deps<WorkerConfig> & {
   mailer: Mailer;
   standing: StandingWatch;
   postage: PostOffice;
+  records: SharedRecords;
 };
 
 export const withOutsideWorld = (deps: Deps<WorkerConfig>): WorkerDeps => ({
@@ -20,4 +22,5 @@ export const withOutsideWorld = (deps: Deps<WorkerConfig>): WorkerDeps => ({
   mailer: openMailer(deps),
   standing: createStandingWatch(deps),
   postage: createPostOffice(deps),
+  records: createSharedRecords(),
 });

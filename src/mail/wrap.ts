@@ -6,7 +6,11 @@ const WIDE =
 /** Zero-width: direction isolates and combining marks. */
 const NONE = /[\p{Mn}\p{Cf}]/u;
 
+/** One column each, and most of what is written here. */
+const PLAIN = /^[ -~]*$/;
+
 export function columnsOf(text: string): number {
+  if (PLAIN.test(text)) return text.length;
   let columns = 0;
   for (const char of text) columns += WIDE.test(char) ? 2 : NONE.test(char) ? 0 : 1;
   return columns;

@@ -56,11 +56,9 @@ function limiter(counter: RateLimiterRedis | RateLimiterMemory, limit: Limit): L
       }
     },
     async see(key) {
-      const found = await counter.get(key).catch((cause: unknown) => {
-        throw new StoreUnavailable('limits could not be read', { cause });
-      });
-      if (!found) return { limit, allowed: true, remaining: limit.points, resetMs: 0 };
-      return share(found, found.consumedPoints < limit.points);
+      // Nothing is taken, in one call: `get` of this library makes three.
+      const seen = await this.take(key, 0);
+      return { ...seen, allowed: seen.remaining > 0 };
     },
     async giveBack(key, points = 1) {
       // A courtesy: what cannot be given back comes back with the window.

@@ -72,7 +72,7 @@ describe('an answer is whole, or it is an error in time', () => {
       paths.push(path);
       response.writeHead(307, { location: '/elsewhere' }).end();
     });
-    await expect(fetchWhole(url, {}, 5000)).rejects.toThrow('fetch failed');
+    await expect(fetchWhole(url, {}, 5000)).rejects.toThrow('a redirect is no answer');
     expect(paths).toEqual(['/']);
   });
 });

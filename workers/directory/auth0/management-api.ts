@@ -12,7 +12,7 @@ import { checkAccess } from './access.ts';
 import { isAboutTheUser, isGone } from './refusals.ts';
 import { TenantFault, textOf } from './faults.ts';
 import { sharesOf } from '../../lease.ts';
-import { fetchWhole } from './fetch-whole.ts';
+import { fetchWhole, type Asked } from './fetch-whole.ts';
 import { createManagementTokens } from './management-token.ts';
 import type { ManagementToken } from './request-token.ts';
 import { createTenantBudget } from './tenant-budget.ts';
@@ -57,7 +57,9 @@ export function createManagementApi(deps: Deps<WorkerConfig>): Directory {
         if (!mayLeave) throw new SentTooLate();
         const method = init?.method ?? 'GET';
         const timeoutMs = method === 'PATCH' ? patchMs : callMs;
-        const response = await timed(method, () => fetchWhole(input, init, timeoutMs));
+        const response = await timed(method, () =>
+          fetchWhole(input as string, asAsked(init), timeoutMs),
+        );
         await budget.learn(response.status, response.headers);
         // Auth0 answers in JSON or not at all: a page with a 200 is some gateway's, and no yes to a write.
         // (What is read is looked at by whoever reads it.)
@@ -155,6 +157,13 @@ export function createManagementApi(deps: Deps<WorkerConfig>): Directory {
     },
   };
 }
+
+/** What Auth0's client wants sent: its body is text. */
+const asAsked = ({ method, headers, body }: RequestInit = {}): Asked => ({
+  method,
+  headers,
+  body: typeof body === 'string' ? body : undefined,
+});
 
 class SentTooLate extends Error {
   override name = 'SentTooLate';

@@ -26,11 +26,9 @@ export function createTenantBudget(deps: Deps<WorkerConfig>) {
   const { redis, prefix, config } = deps;
   redis.defineCommand('budget', { lua: lua('budget') });
   const key = `${prefix}:budget`;
-  const rate = [
-    String(1000 / (config.callsPerSecond * PRUDENCE)),
-    // Less than the tenant's own burst: calls that are held up on their way must not meet it together.
-    String(Math.max(1, Math.floor(config.callsPerSecond) - 1)),
-  ];
+  // Less than the tenant's own burst: calls that are held up on their way must not meet it together.
+  const burst = Math.max(1, Math.floor(config.callsPerSecond) - 1);
+  const rate = [String(1000 / (config.callsPerSecond * PRUDENCE)), String(burst)];
   const ask = (...args: string[]) => answered(redis.budget(1, key, ...args));
 
   return {
@@ -50,7 +48,8 @@ export function createTenantBudget(deps: Deps<WorkerConfig>) {
     async learn(status: number, headers: Headers): Promise<void> {
       const remaining = headers.get('x-ratelimit-remaining');
       if (status === 429) await ask('close', ...rate, String(pauseMs(headers, deps.now())));
-      else if (remaining !== null && /^\d{1,6}$/.test(remaining))
+      // As many as we would use at once are no news.
+      else if (remaining !== null && /^\d{1,6}$/.test(remaining) && Number(remaining) < burst)
         await ask('learn', ...rate, remaining);
     },
   };
