@@ -34,7 +34,7 @@ export type GetAccessToken = (options: {
 }) => string | undefined | Promise<string | undefined>;
 
 export type CallOptions = { signal?: AbortSignal | undefined };
-type Extra = { body?: object; headers?: Record<string, string>; open?: boolean };
+type Extra = { body?: object; headers?: Record<string, string> };
 
 /** Resolves with an answer that is no error. */
 export type Call = (
@@ -54,7 +54,7 @@ export function createCall(options: ClientOptions): Call {
   const call: Call = async (method, path, { signal }, extra = {}, renewed) => {
     const headers: Record<string, string> = { accept: 'application/json', ...extra.headers };
     const init: Parameters<Fetch>[1] = { method, headers };
-    if (!extra.open && getAccessToken) {
+    if (getAccessToken) {
       const token = await getAccessToken(renewed ?? {});
       if (!token) throw new EmailChangeError(401, { code: 'missing-token' });
       headers['authorization'] = `Bearer ${token}`;
@@ -69,27 +69,19 @@ export function createCall(options: ClientOptions): Call {
       throw new EmailChangeError(0, { code: 'unreachable' }, undefined, cause);
     });
     if (answer.ok || answer.status === 304) return answer;
-    // With CONFIRM_BY=session a link needs its owner too, and only then a token goes with it.
-    if (extra.open && answer.status === 401 && getAccessToken)
-      return call(method, path, { signal }, { ...extra, open: false });
     // RFC 9470: the login is too old. Once: a second challenge is an answer.
     const challenge = answer.headers.get('www-authenticate') ?? '';
     if (!renewed && challenge.includes('insufficient_user_authentication')) {
       const maxAge = /max_age="?(\d+)/.exec(challenge)?.[1];
       return call(method, path, { signal }, extra, maxAge ? { maxAge: Number(maxAge) } : {});
     }
-    const retryAfter = Number(answer.headers.get('retry-after') ?? Number.NaN);
+    const retryAfterMs = Number(answer.headers.get('retry-after')) * 1000;
     const problem = (await jsonOf(answer)) as Problem | undefined;
-    throw new EmailChangeError(
-      answer.status,
-      problem ?? {},
-      retryAfter >= 0 ? retryAfter * 1000 : undefined,
-    );
+    throw new EmailChangeError(answer.status, problem ?? {}, retryAfterMs || undefined);
   };
   return call;
 }
 
-/** What a call was answered, as JSON. */
 /** A call, and the body of its answer. */
 export const createRead =
   (call: Call) =>

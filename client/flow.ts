@@ -3,7 +3,6 @@ import { isEnded, isOpen, rank, type EmailChange } from './email-change.ts';
 import { isPassing, type EmailChangeError } from './errors.ts';
 import type { OwnChanges } from './own-changes.ts';
 import { STRINGS, type Strings } from './strings.ts';
-import { suggestEmail } from './suggest.ts';
 import { createView, localeOf, type Act, type Problem, type State } from './view.ts';
 
 const RETRY_MS = 10_000;
@@ -154,7 +153,12 @@ export function createFlow(host: HTMLElement) {
       const email = view.email.value.trim();
       if (!/.@./.test(email)) throw slip('invalid-email');
       // Asked once: whoever presses again means it.
-      if (suggested !== email && suggestEmail((suggested = email))) throw slip('suggestion');
+      if (suggested !== email) {
+        suggested = email;
+        // Not before somebody needs it; and nobody is stopped where it can not be loaded.
+        const advice = await import('./suggest.ts').catch(() => undefined);
+        if ((state.suggestion = advice?.suggestEmail(email))) throw slip('suggestion');
+      }
       const returnTo = host.getAttribute('return-to');
       const locale = localeOf(host);
       follow(

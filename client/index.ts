@@ -39,29 +39,28 @@ export type EmailChangeClient = ReturnType<typeof createEmailChangeClient>;
  * reason of an aborted `signal`.
  */
 export function createEmailChangeClient(options: ClientOptions) {
+  const { getAccessToken, ...open } = options;
   const call = createCall(options);
-  const read = createRead(call);
+  const read = createRead(createCall(open));
 
   const useLink =
     (purpose: Purpose) =>
-    (link: string, { wait, signal }: LinkOptions = {}): Promise<Outcome> =>
-      read(
-        'POST',
-        purpose,
-        { signal },
-        {
-          body: { token: link },
-          open: true,
-          headers: wait ? { prefer: `wait=${wait}` } : {},
-        },
-      );
+    (link: string, { wait, signal }: LinkOptions = {}): Promise<Outcome> => {
+      const headers = wait ? { prefer: `wait=${wait}` } : {};
+      const extra = { body: { token: link }, headers };
+      return read<Outcome>('POST', purpose, { signal }, extra).catch((error) => {
+        // With CONFIRM_BY=session a link needs its owner too, and only then a token goes with it.
+        if (error.status !== 401 || !getAccessToken) throw error;
+        return createRead(call)('POST', purpose, { signal }, extra);
+      });
+    };
 
   return {
     ...createOwnChanges(call),
 
     /** What a mailed link is for, without using it. Takes the token or the whole link, as it was pasted. */
     inspect: (link: string, more: CallOptions = {}): Promise<Inspection> =>
-      read('POST', 'links/inspect', more, { body: { token: link }, open: true }),
+      read('POST', 'links/inspect', more, { body: { token: link } }),
 
     // The links, by token or whole: the service finds the token in them. Using one again answers with what is recorded. Where the
     // service runs with CONFIRM_BY=session, `confirm` sends the owner's access token along.

@@ -4,7 +4,7 @@
  */
 
 /** Names of public mailboxes that are long enough for a slip in them to be told from another name. */
-const NAMES = ['gmail', 'yahoo', 'hotmail', 'outlook', 'icloud'];
+const NAMES = 'gmail yahoo hotmail outlook icloud'.split(' ');
 /** Endings that nobody has; and those of countries, which after such a name are a slip too. */
 const SLIP = /\.(c[nop]n|[xv]om|comm|cmo)$/i;
 const SHORT = /^\.(c.?|om)$/i;

@@ -5,7 +5,6 @@
 import { awaits, isEnded, isOpen, type EmailChange } from './email-change.ts';
 import { live, make, say, type Attributes } from './nodes.ts';
 import { wordsFor, type Strings } from './strings.ts';
-import { suggestEmail } from './suggest.ts';
 import { adoptStyle } from './style.ts';
 
 /** What the user can do here, by the field or button it is done with. */
@@ -26,6 +25,8 @@ export type State = {
   /** The session ended before the outcome was seen. */
   isLost: boolean;
   resendAt: number;
+  /** The address as it was probably meant. */
+  suggestion?: string | undefined;
 };
 
 const CODE = { inputmode: 'numeric', autocomplete: 'one-time-code' };
@@ -65,7 +66,7 @@ export function createView(
     const isOver = isEnded(change) || isLost;
     const focused = root.activeElement;
 
-    base.setAttribute('part', `base ${change?.status ?? ''}`);
+    base.part = `base ${change?.status ?? ''}`;
     base.ariaLabel = strings.title;
     say(words, change ? wordsFor(change, isLost, strings) : '', change?.email);
     const said = problem ? explain(problem) : '';
@@ -84,7 +85,7 @@ export function createView(
       !awaits(change, 'new');
     cancel.hidden = !isMoving;
     signIn.hidden = !isOver && problem?.words !== 'signedOut';
-    signIn.setAttribute('part', isOver ? 'sign-in' : 'sign-in quiet');
+    signIn.part = isOver ? 'sign-in' : 'sign-in quiet';
     tick();
     // What had the focus is gone. On the group the reader goes on, and nothing is pressed by mistake.
     if (focused?.closest('[hidden]')) base.focus();
@@ -112,8 +113,7 @@ export function createView(
     // Not the pause between two of them, which the countdown shows.
     const isSpent = act === 'resend' && words === 'too-many-requests' && retryAfterMs! > 3_600_000;
     const { [isSpent ? 'resent' : words]: text, later } = state.strings;
-    if (words === 'suggestion')
-      return text.replace('{email}', () => suggestEmail(email.input.value.trim()) ?? '');
+    if (words === 'suggestion') return text.replace('{email}', () => state.suggestion!);
     return retryAfterMs ? `${text} ${fill(later, retryAfterMs)}` : text;
   }
   /** With “in 5 minutes” for `{left}`. */

@@ -57,9 +57,9 @@ export async function watch(
       const decoder = new TextDecoder();
       let buffer = '';
       while (goesOn()) {
-        const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }));
-        if (done) return;
-        buffer += decoder.decode(value, { stream: true });
+        const read = await reader.read().catch(() => undefined);
+        if (!read?.value) return;
+        buffer += decoder.decode(read.value, { stream: true });
         const events = buffer.split(/\r?\n\r?\n/);
         buffer = events.pop()!;
         for (const event of events) {
