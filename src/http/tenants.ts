@@ -8,6 +8,7 @@ import { registerDrain } from './plugins/drain.ts';
 import { tuneServer } from './plugins/strict-http.ts';
 import { Problem, type ProblemCode } from './problems.ts';
 import { registerHealth } from './routes/health.ts';
+import { registerSharedWellKnown } from './routes/well-known.ts';
 import { SERVER_OPTIONS } from './server.ts';
 
 /** An app that hands each request to the door of its tenant. Closing it shuts them all. */
@@ -27,6 +28,11 @@ export async function buildTenants(
   tuneServer(app);
   registerDrain(app);
   registerHealth(app, readiness);
+  registerSharedWellKnown(
+    app,
+    doors.map(({ deps }) => deps.config),
+    (reply) => refuse(reply, 'not-found'),
+  );
   app.setNotFoundHandler((_request, reply) => refuse(reply, 'not-found'));
   for (const door of doors) {
     const { handler } = createHandler(door, { isHosted: false });

@@ -9,9 +9,11 @@ import { spawnRedis } from '../../demo/redis/spawn.ts';
 import { type ConfigError, readApiConfig, readWorkerConfig } from '../../src/config.ts';
 import { startApi } from '../../src/process/start-api.ts';
 import { QUEUES } from '../../src/store/wake-ups.ts';
+import { PURPOSES } from '../../src/domain/email-change.ts';
 import { readTenants } from '../../src/tenants.ts';
 import { startWorkers } from '../../workers/start-workers.ts';
 import { startProcess } from '../support/processes.ts';
+import { send } from '../support/wire.ts';
 import { callApi, eventually, startWorld, tokenIn, type World } from '../support/world.ts';
 
 const key = () => randomBytes(32).toString('base64');
@@ -111,6 +113,66 @@ describe('the file', () => {
       expect(stderr()).toContain('TENANTS_FILE: /other: WHAT: is no setting');
     }
   });
+});
+
+test('phones find the apps of all tenants of a host at its root, and of those alone', async () => {
+  const [DEBUG, RELEASE] = ['AB', '0F'].map((byte) => Array(32).fill(byte).join(':'));
+  const entries = [
+    {
+      ...acme(),
+      APP_LINKS_IOS: 'TEAM123456.com.acme,TEAM123456.com.shared',
+      APP_LINKS_ANDROID: `com.shared=${DEBUG}`,
+    },
+    other({ APP_LINKS_IOS: 'TEAM123456.com.shared', APP_LINKS_ANDROID: `com.shared=${RELEASE}` }),
+    { ...acme(), path: '/away', AUTH0_DOMAIN: 'away.test', PUBLIC_URL: 'https://b.example/away' },
+    { ...acme(), path: '/none', AUTH0_DOMAIN: 'none.test' },
+  ];
+  const settings = { ...SHARED, ALLOW_VOLATILE_REDIS: '1', PORT: '0' };
+  const serve = async (list: object[]) => {
+    const configs = readTenants(readApiConfig, { ...settings, TENANTS_FILE: fileOf(list) });
+    const api = await startApi(configs, { logTo: { write: () => undefined } });
+    onTestFinished(() => api.close());
+    return (file: string, host: string) =>
+      send(api.url, `/.well-known/${file}`, { headers: { host } });
+  };
+  const [APPLE, ANDROID] = ['apple-app-site-association', 'assetlinks.json'];
+  const ask = await serve(entries);
+  const found = await ask(APPLE!, 'Account.Example.com:443');
+  expect([found.status, found.headers['cache-control'], found.headers['content-type']]).toEqual([
+    200,
+    'public, max-age=3600',
+    'application/json',
+  ]);
+  const componentsOf = (...paths: string[]) =>
+    paths.flatMap((path) =>
+      PURPOSES.map((purpose) => ({ '/': `${path}/${purpose}`, comment: `${purpose} link` })),
+    );
+  expect(JSON.parse(found.text)).toEqual({
+    applinks: {
+      details: [
+        { appIDs: ['TEAM123456.com.acme'], components: componentsOf('/acme') },
+        { appIDs: ['TEAM123456.com.shared'], components: componentsOf('/acme', '/other') },
+      ],
+    },
+  });
+  const [statement, ...more] = JSON.parse((await ask(ANDROID!, 'account.example.com')).text) as [
+    { target: object },
+  ];
+  expect([statement.target, more]).toEqual([
+    expect.objectContaining({
+      package_name: 'com.shared',
+      sha256_cert_fingerprints: [DEBUG, RELEASE],
+    }),
+    [],
+  ]);
+  // A host of another tenant, which has no app, and one that nobody has.
+  for (const host of ['b.example', 'c.example']) {
+    const { status, text } = await ask(APPLE!, host);
+    expect([status, (JSON.parse(text) as { code: string }).code]).toEqual([404, 'not-found']);
+  }
+  // Where all share one host, a proxy may call it as it likes.
+  const behind = await serve(entries.slice(0, 2));
+  expect((await behind(APPLE!, 'inside:3000')).text).toBe(found.text);
 });
 
 /** A deployment of these worlds' tenants; their own API and workers have no part in it. */
