@@ -30,7 +30,7 @@ const PLACEHOLDER = new RegExp(
 /** `<your domain>`, `{{tenant}}`, `${SECRET}`, `##NAME##`: what a template left behind. */
 const TEMPLATE = /^<[^<>@]+>$|\{\{.*\}\}|\$\{.*\}|##\w+##/;
 /** Their words are for people: an app may be called "Your Company". */
-const FREE_TEXT = new Set(['BRAND_NAME']);
+const FREE_TEXT = new Set(['BRAND_NAME', 'BRAND_LEGAL']);
 
 /** The settings that were copied from an example and not filled in. */
 export const placeholdersIn = (values: Values): string[] =>

@@ -1,6 +1,7 @@
 /** The settings, by process: each name, how it is written, and what it is when nobody sets it. */
 import { z } from 'zod';
 import { bounceSecrets } from './config-bounces.ts';
+import { brands } from './config-templates.ts';
 import {
   androidApps,
   duration,
@@ -41,16 +42,7 @@ export const shared = z.object({
   ...bounceSecrets,
   CODE: z.enum(['on', 'off'], 'write on or off').default('off'),
   SHUTDOWN_GRACE: duration('1s', '5m').prefault('20s'),
-  BRAND_NAME: z
-    .string()
-    .max(80)
-    .regex(/^[^\p{Cc}<>]+$/u, 'use plain text')
-    .optional(),
-  BRAND_COLOR: z
-    .string()
-    .regex(/^#[0-9a-f]{6}$/i, 'write a colour like #0a66c2')
-    .default('#2457d6'),
-  SUPPORT_URL: url.optional(),
+  ...brands,
   PASSWORD_RESET_URL: url.optional(),
   LINK_STYLE: z.enum(['fragment', 'query'], 'write fragment or query').default('fragment'),
   CONFIRM_URL: url.optional(),

@@ -63,10 +63,26 @@ const BOTH: WordsOf<typeof shared> = {
     example: 'Example',
     otherwise: 'the host of PUBLIC_URL',
   },
-  BRAND_COLOR: { about: 'Of buttons in mails and on pages' },
+  BRAND_COLOR: {
+    about: 'Of buttons in mails and on pages; text on it and lines in it are made readable',
+  },
+  BRAND_LOGO_URL: {
+    about:
+      'A picture for the head of mails, https, shown 40 pixels high. Pages load nothing from elsewhere: theirs is pages/logo.svg or logo.png in TEMPLATES_DIR',
+    example: 'https://example.com/logo.png',
+  },
+  BRAND_LEGAL: {
+    about: 'The last line of mails and pages: who stands behind them',
+    example: 'Example Ltd, 1 High Street, London',
+  },
   SUPPORT_URL: {
     about: 'Where mails and pages send whoever needs help',
     example: 'https://example.com/help',
+  },
+  TEMPLATES_DIR: {
+    about:
+      'A folder with mails and pages of your own (docs/templates.md). A template that is wrong stops the start',
+    example: '/etc/readdress/templates',
   },
   PASSWORD_RESET_URL: {
     about: 'Where a new password is set: offered in warnings, and after an undo',

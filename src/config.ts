@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
 import { bounceSecretsOf } from './config-bounces.ts';
 import { checkApi, checkWorkers, placeholdersIn } from './config-checks.ts';
+import { brandOf } from './config-templates.ts';
 import { isLoopback, languagesOf } from './config-grammar.ts';
 import { api, shared, workers } from './config-schema.ts';
 import { misspeltIn, type Misspelt } from './misspelt.ts';
@@ -84,11 +85,7 @@ const sharedConfig = (s: Shared) => {
     confirmUrl: s.CONFIRM_URL?.href ?? `${trimSlash(s.PUBLIC_URL)}/confirm`,
     /** Where a password is set anew; offered where somebody else may have had it. */
     ...(s.PASSWORD_RESET_URL ? { passwordResetUrl: s.PASSWORD_RESET_URL.href } : {}),
-    brand: {
-      name: s.BRAND_NAME ?? s.PUBLIC_URL.hostname,
-      color: s.BRAND_COLOR,
-      ...(s.SUPPORT_URL ? { supportUrl: s.SUPPORT_URL.href } : {}),
-    },
+    brand: brandOf(s),
   } as const;
 };
 
@@ -186,9 +183,9 @@ const trimSlash = (from: URL): string => from.href.replace(/\/+$/, '');
 export const readApiConfig = (env: Env = process.env): ApiConfig =>
   frozen(apiConfig(read(shared.extend(api.shape), env, checkApi)), env);
 
-/** Reads the settings that both processes share. @throws {ConfigError} */
+/** Reads the settings that both processes share, for commands, which print nothing of TEMPLATES_DIR. @throws {ConfigError} */
 export const readSharedConfig = (env: Env = process.env): Config =>
-  frozen(sharedConfig(read(shared, env)), env);
+  frozen(sharedConfig(read(shared, { ...env, TEMPLATES_DIR: '', TEMPLATES_DIR_FILE: '' })), env);
 
 /** Reads the settings of the worker process. @throws {ConfigError} */
 export const readWorkerConfig = (env: Env = process.env): WorkerConfig =>

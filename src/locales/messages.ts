@@ -118,6 +118,9 @@ const isolate = (values: Record<string, string>): Record<string, string> =>
 
 /** The country of this ISO 3166 code; `undefined` for what is none. */
 export function countryName(locale: Locale, code: string): string | undefined {
-  const names = new Intl.DisplayNames(locale, { type: 'region', fallback: 'none' });
+  const names =
+    countries.get(locale) ?? new Intl.DisplayNames(locale, { type: 'region', fallback: 'none' });
+  countries.set(locale, names);
   return names.of(code);
 }
+const countries = new Map<Locale, Intl.DisplayNames>();

@@ -1,9 +1,20 @@
 /** What an operator may say about their product, and colours that stay readable with it. */
+import type { Templates } from '../templates/built-in.ts';
 
-/** `color` is `#rrggbb`; `supportUrl` an absolute web URL. */
-export type Brand = { name: string; color: string; supportUrl?: string };
+export type Brand = {
+  name: string;
+  /** `#rrggbb`. */
+  color: string;
+  /** Absolute web URLs. */
+  supportUrl?: string;
+  logoUrl?: string;
+  /** Who stands behind it: name, seat, register. */
+  legal?: string;
+  /** Of TEMPLATES_DIR, with those that come along where it has none. */
+  templates?: Templates;
+};
 
-export const WHITE = '#ffffff';
+const WHITE = '#ffffff';
 const BLACK = '#000000';
 
 /** Text on a surface of this colour: whichever of black and white contrasts more (always ≥ 4.5). */
@@ -19,6 +30,12 @@ export function readableOn(background: string, color: string, ratio: number): st
   }
   return towards;
 }
+
+/** What dark mail clients paint behind a mail, about. */
+const NIGHT = '#1f1f1f';
+
+/** A line in the brand's colour, moved until it shows on light and on dark backgrounds. */
+export const edgeOf = (color: string): string => readableOn(WHITE, readableOn(NIGHT, color, 3), 3);
 
 /** WCAG 2.2 contrast ratio, 1 to 21. */
 export function contrast(a: string, b: string): number {

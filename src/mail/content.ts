@@ -2,6 +2,7 @@
 import type { CanceledBy, Origin, Purpose, Reason } from '../domain/email-change.ts';
 import type { Template } from '../domain/mails.ts';
 import type { MessageKey } from '../locales/messages.ts';
+import type { Fact } from '../templates/scopes.ts';
 import type { Brand } from './brand.ts';
 
 export type MailFacts = {
@@ -41,17 +42,6 @@ export type MailFacts = {
 };
 type Ending = 'expired' | 'superseded' | `canceled.${CanceledBy}`;
 
-export type Fact =
-  | 'account'
-  | 'current'
-  | 'previous'
-  | 'new'
-  | 'typedCode'
-  | 'askedAt'
-  | 'askedFrom'
-  | 'validUntil'
-  | 'undoUntil'
-  | 'waivesAt';
 export type Block =
   | { say: MessageKey; when?: (facts: MailFacts) => boolean }
   | { list: readonly Fact[] }

@@ -1,13 +1,11 @@
 /**
- * The mails. What each one says is data (content.ts); how a mail looks is one HTML layout and one text
- * layout, which print the same parts in the same order. HTML is written for clients that drop
+ * The mails. What each one says is data (content.ts); how a mail looks is a template for its HTML and one for its
+ * text, which print the same parts in the same order. HTML is written for clients that drop
  * `<style>`, have no dark-mode query and rewrite colours (docs: caniemail.com): styles are inline,
  * and text keeps the reader's own colours.
  */
-import { readFileSync } from 'node:fs';
-import { Liquid } from 'liquidjs';
 import { CODE_TTL_MS } from '../domain/code.ts';
-import type { Origin, Purpose } from '../domain/email-change.ts';
+import { PURPOSES, type Origin, type Purpose } from '../domain/email-change.ts';
 import type { Template } from '../domain/mails.ts';
 import {
   countryName,
@@ -17,39 +15,13 @@ import {
   type MessageKey,
 } from '../locales/messages.ts';
 import { formatAt, formatDate, formatMoment, formatSpan, formatUntil } from '../locales/times.ts';
-import { readableOn, textOn, WHITE, type Brand } from './brand.ts';
-import { CONTENT, type Block, type Fact, type MailFacts } from './content.ts';
-import { wrap } from './wrap.ts';
+import { BUILT_IN } from '../templates/built-in.ts';
+import { Markup } from '../templates/engine.ts';
+import type { BodyScope, BrandScope, Fact, MailScope, Part } from '../templates/scopes.ts';
+import { edgeOf, textOn, type Brand } from './brand.ts';
+import { CONTENT, type Block, type MailFacts } from './content.ts';
 
 export type Mail = { subject: string; text: string; html: string };
-
-/** What the layouts print. */
-type Part =
-  | { kind: 'text'; text: string }
-  | { kind: 'facts'; rows: Row[] }
-  | { kind: 'action'; label: string; url: string; code: string[] | null };
-type Row = { label: string; value: string; ltr: boolean };
-
-const COLUMNS = 76;
-const read = (name: string): string =>
-  readFileSync(new URL(`./templates/${name}`, import.meta.url), 'utf8');
-const LIMITS = {
-  ownPropertyOnly: true,
-  strictVariables: true,
-  strictFilters: true,
-  parseLimit: 1e6,
-  renderLimit: 2000,
-  memoryLimit: 1e6,
-  templates: {},
-};
-const toHtml = new Liquid({ ...LIMITS, outputEscape: 'escape' });
-const toText = new Liquid(LIMITS);
-toText.registerFilter('wrap', (text: string, locale: Locale) => wrap(text, locale, COLUMNS));
-toText.registerFilter('labelled', (label: string, locale: Locale) =>
-  wrap(message(locale, 'mail.label', { label }), locale, COLUMNS),
-);
-const htmlLayout = toHtml.parse(read('layout.html.liquid'));
-const textLayout = toText.parse(read('layout.text.liquid'));
 
 /** Renders one mail. Pure: the same facts give the same bytes. `also`: a second language, below. */
 export function renderMail(
@@ -58,47 +30,93 @@ export function renderMail(
   facts: MailFacts,
   also?: Locale,
 ): Mail {
-  const first = sectionOf(template, locale, facts);
-  const { subject, parts, say } = first;
-  const scope = {
+  const { html, text, subject } = facts.brand.templates ?? BUILT_IN;
+  const bodies = (also === undefined ? [locale] : [locale, also]).map((one, i) =>
+    bodyOf(template, one, facts, i === 0),
+  );
+  const [first] = bodies as [BodyScope];
+  const subjects = bodies.map((body) => {
+    const names = [`${template}.${body.locale}`, template];
+    const own = names.some(subject.has) ? subject.print(names, body) : body.subject;
+    return own.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
+  });
+  const frame = (print: (body: BodyScope) => Markup | string): MailScope => ({
+    template,
     locale,
-    dir: direction(locale),
-    brand: facts.brand.name,
-    supportUrl: facts.brand.supportUrl ?? null,
-    colors: colorsOf(facts.brand),
-    subject,
-    sections: [first, ...(also === undefined ? [] : [sectionOf(template, also, facts)])],
+    dir: first.dir,
+    brand: first.brand,
+    subject: subjects[0]!,
     // What a list of mails shows beside the subject.
-    preview: parts.find((part) => part.kind === 'text')?.text ?? '',
-    // One button stands out: the first.
-    primary: parts.find((part) => part.kind === 'action') ?? null,
-    words: { help: say('mail.help'), footer: say('mail.footer') },
-  };
+    preview: first.parts.find((part) => part.text !== null)?.text ?? '',
+    words: {
+      help: message(locale, 'mail.help', { brand: facts.brand.name }),
+      footer: message(locale, 'mail.footer', { brand: facts.brand.name }),
+    },
+    sections: bodies.map((body, i) => ({
+      locale: body.locale,
+      dir: body.dir,
+      subject: subjects[i]!,
+      body: print({ ...body, subject: subjects[i]! }),
+    })),
+  });
+  const names = ({ locale: one }: BodyScope) => [`${template}.${one}`, template, 'body'];
+  const layouts = [`layout.${locale}`, 'layout'];
+  const inText = frame((body) => text.print(names(body), body).trim());
+  const inHtml = frame((body) => new Markup(html.print(names(body), body).trim()));
   return {
-    subject,
-    text: `${String(toText.renderSync(textLayout, scope)).trim()}\n`,
-    html: String(toHtml.renderSync(htmlLayout, scope)),
+    subject: subjects[0]!,
+    text: `${text.print(layouts, inText).trim()}\n`,
+    html: html.print(layouts, inHtml),
   };
 }
 
-/** All that is said in one language. */
-function sectionOf(template: Template, locale: Locale, facts: MailFacts) {
+/** All that is said in one language. In the first the first button stands out. */
+function bodyOf(template: Template, locale: Locale, facts: MailFacts, isFirst: boolean): BodyScope {
   const say: Say = (key, more) => message(locale, key, { brand: facts.brand.name, ...more });
   const { subject, blocks } = CONTENT[template];
+  const values = valuesOf(locale, facts);
+  const parts = blocks.flatMap((block) => partsOf(block, locale, values, facts, say));
+  const primary = isFirst ? parts.find((part) => part.kind === 'action') : undefined;
   return {
+    template,
     locale,
     dir: direction(locale),
+    brand: brandOf(facts.brand),
     subject: say(subject),
-    parts: blocks.flatMap((block) => partsOf(block, locale, facts, say)),
+    parts: parts.map((part) => (part === primary ? { ...part, primary: true } : part)),
     words: { url: say('mail.url'), code: say('mail.code') },
-    say,
+    links: linksOf(facts),
+    facts: Object.fromEntries(
+      Object.entries(values).map(([fact, value]) => [fact, value ?? null]),
+    ) as BodyScope['facts'],
   };
 }
+
+const brandOf = ({ name, color, supportUrl, logoUrl, legal }: Brand): BrandScope => ({
+  name,
+  supportUrl: supportUrl ?? null,
+  logoUrl: logoUrl ?? null,
+  legal: legal ?? null,
+  fill: color,
+  onFill: textOn(color),
+  edge: edgeOf(color),
+});
+
+const linksOf = ({ links, passwordResetUrl }: MailFacts): BodyScope['links'] => ({
+  ...(Object.fromEntries(PURPOSES.map((purpose) => [purpose, links[purpose] ?? null])) as Record<
+    Purpose,
+    string | null
+  >),
+  reset: passwordResetUrl ?? null,
+});
+
+const PART = { text: null, rows: null, label: null, url: null, code: null, primary: false };
 
 type Say = (key: MessageKey, more?: Record<string, string>) => string;
 
-function partsOf(block: Block, locale: Locale, facts: MailFacts, say: Say): Part[] {
-  if ('list' in block) return [{ kind: 'facts', rows: rowsOf(block.list, locale, facts, say) }];
+function partsOf(block: Block, locale: Locale, values: Values, facts: MailFacts, say: Say): Part[] {
+  if ('list' in block)
+    return [{ ...PART, kind: 'facts', rows: rowsOf(block.list, locale, values, say) }];
   if ('act' in block) return actionOf(block.act, say(block.label), facts);
   if ('explain' in block)
     return explanation(facts, block.explain === 'ending').map((key) => text(say(key)));
@@ -114,39 +132,37 @@ function explanation(
   return [`reason.${reason}.why`, ...(next ? [`reason.${reason}.next` as const] : [])];
 }
 
-const text = (words: string): Part => ({ kind: 'text', text: words });
+const text = (words: string): Part => ({ ...PART, kind: 'text', text: words });
 
-function rowsOf(list: readonly Fact[], locale: Locale, facts: MailFacts, say: Say): Row[] {
+type Values = Record<Fact, string | undefined>;
+
+function valuesOf(locale: Locale, facts: MailFacts): Values {
   const { zone, now } = facts;
   const clock = { locale, zone, now };
   const time = (format: (at: number) => string, at: number | undefined): string | undefined =>
     at === undefined ? undefined : format(at);
-  const values: Record<Fact, string | undefined> = {
-    account: facts.currentEmail,
-    current: facts.currentEmail,
-    previous: facts.currentEmail,
-    new: facts.email,
+  const current = facts.currentEmail && plain(facts.currentEmail);
+  return {
+    account: current,
+    current,
+    previous: current,
+    new: plain(facts.email),
     validUntil: formatUntil(clock, facts.expiresAt),
     undoUntil: time((at) => formatDate(locale, at, zone), facts.undoUntil),
     waivesAt: time((at) => formatAt(clock, at), facts.waivesAt),
-    typedCode: facts.typedCode,
+    typedCode: facts.typedCode && plain(facts.typedCode),
     askedAt: formatMoment(locale, facts.askedAt, zone),
     askedFrom: originOf(locale, facts.origin),
   };
-  return list.flatMap((fact) => {
+}
+
+const rowsOf = (list: readonly Fact[], locale: Locale, values: Values, say: Say): Part['rows'] =>
+  list.flatMap((fact) => {
     const value = values[fact];
-    const isAddress = !WORDS.includes(fact);
     if (value === undefined) return [];
     const span = formatSpan(locale, CODE_TTL_MS);
-    return [
-      {
-        label: say(`fact.${fact}`, { span }),
-        value: isAddress ? plain(value) : value,
-        ltr: isAddress,
-      },
-    ];
+    return [{ label: say(`fact.${fact}`, { span }), value, ltr: !WORDS.includes(fact) }];
   });
-}
 
 /** Said in the reader's language; all others are addresses and codes. */
 const WORDS: readonly Fact[] = ['validUntil', 'undoUntil', 'waivesAt', 'askedAt', 'askedFrom'];
@@ -164,20 +180,10 @@ function actionOf(act: Purpose | 'reset', label: string, facts: MailFacts): Part
   if (act === 'reset')
     return facts.passwordResetUrl === undefined
       ? []
-      : [{ kind: 'action', label, url: facts.passwordResetUrl, code: null }];
+      : [{ ...PART, kind: 'action', label, url: facts.passwordResetUrl }];
   const url = facts.links[act];
   if (url === undefined) throw new TypeError(`this mail needs a link to ${act}`);
   const groups = facts.codes[act]?.match(/.{1,8}/gu) ?? [];
   const code = [groups.slice(0, 4), groups.slice(4)].map((line) => line.join(' '));
-  return [{ kind: 'action', label, url, code: groups.length > 0 ? code : null }];
+  return [{ ...PART, kind: 'action', label, url, code: groups.length > 0 ? code : null }];
 }
-
-/** What dark mail clients paint behind a mail, about. */
-const NIGHT = '#1f1f1f';
-
-/** `edge` is the brand colour, moved until a line in it shows on light and on dark backgrounds. */
-const colorsOf = ({ color }: Brand): { fill: string; text: string; edge: string } => ({
-  fill: color,
-  text: textOn(color),
-  edge: readableOn(WHITE, readableOn(NIGHT, color, 3), 3),
-});

@@ -18,14 +18,16 @@ export function columnsOf(text: string): number {
 
 /** Breaks at spaces but no-break spaces, and between words of a script that has none. A longer word keeps its line. */
 export function wrap(text: string, locale: string, columns: number): string {
+  if (columnsOf(text) <= columns) return text.trimEnd();
   const lines: string[] = [];
-  let line = '';
+  let [line, taken] = ['', 0];
   for (const word of wordsOf(text, locale)) {
-    if (line !== '' && columnsOf(line + word.trimEnd()) > columns) {
+    if (line !== '' && taken + columnsOf(word.trimEnd()) > columns) {
       lines.push(line.trimEnd());
-      line = '';
+      [line, taken] = ['', 0];
     }
     line += word;
+    taken += columnsOf(word);
   }
   return [...lines, line.trimEnd()].join('\n');
 }
@@ -34,11 +36,18 @@ export function wrap(text: string, locale: string, columns: number): string {
 function wordsOf(text: string, locale: string): string[] {
   if (!WIDE.test(text)) return text.match(/[^ ]+ */g) ?? [];
   const words: string[] = [];
-  for (const { segment } of new Intl.Segmenter(locale, { granularity: 'word' }).segment(text)) {
+  for (const { segment } of segmenterOf(locale).segment(text)) {
     const opens = /^[\p{Ps}\p{Pi}]/u.test(words.at(-1) ?? '');
     const closes = /^[\p{Pe}\p{Pf}\p{Po}\sー]/u.test(segment);
     if (words.length > 0 && (opens || closes)) words[words.length - 1] += segment;
     else words.push(segment);
   }
   return words;
+}
+
+const segmenters = new Map<string, Intl.Segmenter>();
+function segmenterOf(locale: string): Intl.Segmenter {
+  const segmenter = segmenters.get(locale) ?? new Intl.Segmenter(locale, { granularity: 'word' });
+  segmenters.set(locale, segmenter);
+  return segmenter;
 }

@@ -2,11 +2,12 @@
 import { HtmlValidate } from 'html-validate';
 import { describe, expect, test } from 'vitest';
 import { MAILS, type Template } from '../../src/domain/mails.ts';
-import type { Reason } from '../../src/domain/email-change.ts';
+import { PURPOSES, type Reason } from '../../src/domain/email-change.ts';
 import { LOCALES, message, type Locale } from '../../src/locales/messages.ts';
 import type { MailFacts } from '../../src/mail/content.ts';
 import { renderMail } from '../../src/mail/render.ts';
 import { columnsOf } from '../../src/mail/wrap.ts';
+import { FACTS, linkTokenOf as token } from './facts.ts';
 
 const TEMPLATES = Object.keys(MAILS) as Template[];
 const EVERY = LOCALES.flatMap((locale) => TEMPLATES.map((template) => [template, locale] as const));
@@ -23,28 +24,6 @@ const REASONS = Object.keys({
   'deadline-passed': 0,
   'refused-by-auth0': 0,
 } satisfies Record<Reason, 0>) as Reason[];
-
-const token = (purpose: string): string =>
-  `${purpose}-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ`.slice(0, 64);
-const PURPOSES = ['confirm', 'approve', 'cancel', 'undo'] as const;
-const FACTS: MailFacts = {
-  brand: { name: 'Acme Notes', color: '#2457d6', supportUrl: 'https://acme.example/help' },
-  email: 'ada.lovelace@new.example',
-  currentEmail: 'a•••@old.example',
-  links: Object.fromEntries(
-    PURPOSES.map((purpose) => [purpose, `https://id.acme.example/${purpose}#${token(purpose)}`]),
-  ),
-  codes: Object.fromEntries(PURPOSES.map((purpose) => [purpose, token(purpose)])),
-  now: Date.UTC(2026, 7, 17, 13, 5),
-  askedAt: Date.UTC(2026, 7, 17, 13, 4),
-  origin: { browser: 'Firefox', system: 'Windows', country: 'DE' },
-  expiresAt: Date.UTC(2026, 7, 17, 14, 5),
-  undoUntil: Date.UTC(2026, 7, 24, 14, 5),
-  waivesAt: Date.UTC(2026, 7, 20, 9, 30),
-  typedCode: '1234 5678',
-  reason: 'email-taken',
-  passwordResetUrl: 'https://acme.example/reset',
-};
 
 const unescape = (html: string): string =>
   html

@@ -26,9 +26,13 @@ export const PAGE_CSP =
   "frame-ancestors 'none'; base-uri 'none'; object-src 'none'; " +
   "require-trusted-types-for 'script'; trusted-types 'none'";
 
+/** A deployment with a picture of its own shows it, and no other. */
+export const pagePolicy = ({ templates }: Brand): string =>
+  templates?.logo ? `${PAGE_CSP}; img-src 'self'` : PAGE_CSP;
+
 /** A changed asset has a new address, so that no cache hands out a body with another integrity. */
 export type Asset = { href: string; integrity: string };
-function assetOf(path: string, body: string): Asset {
+function assetOf(path: string, body: string | Buffer): Asset {
   const digest = createHash('sha384').update(body).digest();
   return {
     href: `${path}?v=${digest.toString('hex').slice(0, 8)}`,
@@ -44,9 +48,43 @@ export const scriptOf = (basePath = ''): Asset => under(basePath, script);
 const resultScript = assetOf('/assets/result.js', ASSETS['/assets/result.js'].body);
 export const resultScriptOf = (basePath = ''): Asset => under(basePath, resultScript);
 const sheet = assetOf('/assets/pages.css', ASSETS['/assets/pages.css'].body);
-/** The styles of a page, in the order in which they count. */
+type OwnFiles = { sheets: readonly Asset[]; logo: Asset | undefined };
+const ownFiles = new WeakMap<Brand, OwnFiles>();
+function filesOf(brand: Brand): OwnFiles {
+  const { css, logo } = brand.templates ?? {};
+  const files = ownFiles.get(brand) ?? {
+    sheets: [
+      sheet,
+      assetOf('/assets/brand.css', renderBrandCss(brand)),
+      ...(css === undefined ? [] : [assetOf('/assets/own.css', css)]),
+    ],
+    logo: logo && assetOf('/assets/logo', logo.body),
+  };
+  ownFiles.set(brand, files);
+  return files;
+}
+
+/** The styles of a page, in the order in which they count: those of TEMPLATES_DIR last. */
 export const sheetsOf = (brand: Brand, basePath: string): Asset[] =>
-  [sheet, assetOf('/assets/brand.css', renderBrandCss(brand))].map((one) => under(basePath, one));
+  filesOf(brand).sheets.map((one) => under(basePath, one));
+
+/** Where the picture in the head of each page is: it comes from here, as everything does. */
+export function logoOf(brand: Brand, basePath: string): string | undefined {
+  const { logo } = filesOf(brand);
+  return logo && under(basePath, logo).href;
+}
+
+/** What a deployment adds to the files that pages load. */
+export const ownAssets = (
+  brand: Brand,
+): Record<string, { body: string | Buffer; type: string }> => ({
+  '/assets/brand.css': { body: renderBrandCss(brand), type: CSS },
+  ...(brand.templates?.css === undefined
+    ? {}
+    : { '/assets/own.css': { body: brand.templates.css, type: CSS } }),
+  ...(brand.templates?.logo && { '/assets/logo': brand.templates.logo }),
+});
+const CSS = 'text/css; charset=utf-8';
 
 /** The surfaces of pages.css that links and buttons stand on. */
 const LIGHT = '#f4f5f7';
@@ -55,7 +93,7 @@ const DARK = '#1a1e24';
 /** `/assets/brand.css`: the operator's colour, and readable colours made from it. */
 export const renderBrandCss = ({ color }: Pick<Brand, 'color'>): string =>
   `:root{--brand:${color};--on-brand:${textOn(color)};${accents(LIGHT, color)}}
-@media (prefers-color-scheme:dark){:root{${accents(DARK, color)}}}
+@media screen and (prefers-color-scheme:dark){:root{${accents(DARK, color)}}}
 `;
 const accents = (surface: string, color: string): string =>
   `--link:${readableOn(surface, color, 4.5)};--edge:${readableOn(surface, color, 3)}`;

@@ -1,29 +1,10 @@
-/** The frame around every page, and the templates, which are read once, when this module loads. */
-import { readFileSync } from 'node:fs';
-import { Liquid } from 'liquidjs';
+/** The frame around every page, and the template that prints it. */
 import { direction, message, type Locale } from '../../locales/messages.ts';
 import type { Brand } from '../../mail/brand.ts';
-import { sheetsOf, type Asset } from './assets.ts';
+import { BUILT_IN } from '../../templates/built-in.ts';
+import type { PageKind, PageScope, PartsOf } from '../../templates/scopes.ts';
+import { logoOf, sheetsOf, type Asset } from './assets.ts';
 import type { Tone } from './words.ts';
-
-const template = (name: string): string =>
-  readFileSync(new URL(`./templates/${name}.liquid`, import.meta.url), 'utf8');
-
-const liquid = new Liquid({
-  outputEscape: 'escape',
-  ownPropertyOnly: true,
-  strictVariables: true,
-  strictFilters: true,
-  parseLimit: 1e6,
-  renderLimit: 2000,
-  memoryLimit: 1e6,
-  templates: { layout: template('layout') },
-});
-const pages = {
-  link: liquid.parse(template('link')),
-  notice: liquid.parse(template('notice')),
-  problems: liquid.parse(template('problems')),
-};
 
 /** A language by its own name, and the address of this page in it. */
 export type Language = { locale: Locale; name: string; href: string };
@@ -37,6 +18,8 @@ export type Frame = {
   languages?: readonly Language[];
 };
 type Page = Frame & {
+  /** Templates of this name go before those of its kind. */
+  name: string;
   title: string;
   tone?: Tone;
   script?: Asset;
@@ -44,28 +27,28 @@ type Page = Frame & {
 };
 
 /** What the layout needs, whichever page it holds. */
-export function render(
-  name: keyof typeof pages,
-  page: Page,
-  parts: Record<string, unknown>,
-): string {
-  const { locale, brand, basePath = '', title, tone = '', wide = false } = page;
-  const html: unknown = liquid.renderSync(pages[name], {
-    ...parts,
+export function render<K extends PageKind>(kind: K, page: Page, parts: PartsOf[K]): string {
+  const { name, locale, brand, basePath = '', title, tone = '', wide = false } = page;
+  const frame: PageScope = {
     locale,
     title,
     dir: direction(locale),
     documentTitle: message(locale, 'page.title', { title, brand: brand.name }),
-    brand: brand.name,
-    supportUrl: brand.supportUrl ?? null,
+    brand: {
+      name: brand.name,
+      supportUrl: brand.supportUrl ?? null,
+      legal: brand.legal ?? null,
+    },
     help: message(locale, 'page.help', { brand: brand.name }),
     basePath,
+    logo: logoOf(brand, basePath) ?? null,
     sheets: sheetsOf(brand, basePath),
     script: page.script ?? null,
     languages: page.languages ?? [],
     languageLabel: message(locale, 'page.language'),
     tone,
     wide,
-  });
-  return String(html);
+  };
+  const names = [name, kind].flatMap((one) => [`${one}.${locale}`, one]);
+  return (brand.templates ?? BUILT_IN).pages.print(names, { ...frame, ...parts });
 }

@@ -47,7 +47,7 @@ export function renderLinkPage(
   const { title, texts, tone } = templates.find(({ id }) => id === words)!;
   return render(
     'link',
-    { ...frame, title, tone, script: scriptOf(frame.basePath) },
+    { ...frame, name: purpose, title, tone, script: scriptOf(frame.basePath) },
     {
       purpose,
       query: chosen ? `?lang=${frame.locale}` : '',
@@ -132,7 +132,13 @@ export function renderResultPage(input: Result): string {
   const { title, tone, passing, texts, email, links } = resultWords(input);
   return render(
     'notice',
-    { ...frame, title, tone, ...(passing ? { script: resultScriptOf(basePath) } : {}) },
+    {
+      ...frame,
+      name: 'result',
+      title,
+      tone,
+      ...(passing ? { script: resultScriptOf(basePath) } : {}),
+    },
     {
       texts: passing ? [...texts, say('page.outcome.refresh')] : texts,
       email,
@@ -162,7 +168,7 @@ export function renderErrorPage({ error, ...frame }: Frame & { error: PageError 
   const say = sayIn(frame);
   return render(
     'notice',
-    { ...frame, title: say(`page.error.${error}.title`), tone: 'stop' },
+    { ...frame, name: 'error', title: say(`page.error.${error}.title`), tone: 'stop' },
     { ...NOTHING_ELSE, texts: [say(`page.error.${error}.text`)] },
   );
 }
@@ -173,7 +179,7 @@ export function renderHomePage({ docs, ...frame }: Frame & { docs: boolean }): s
   const say = sayIn(frame);
   return render(
     'notice',
-    { ...frame, title: say('page.home.title') },
+    { ...frame, name: 'home', title: say('page.home.title') },
     {
       ...NOTHING_ELSE,
       texts: [say('page.home.text'), say('page.home.safety')],
@@ -192,6 +198,6 @@ export const renderProblemsPage = (
 ): string =>
   render(
     'problems',
-    { locale: 'en', brand, basePath, title: 'Problems', wide: true },
+    { name: 'problems', locale: 'en', brand, basePath, title: 'Problems', wide: true },
     { rows: rows.map((row) => ({ ...row })) },
   );

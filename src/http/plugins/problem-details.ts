@@ -8,7 +8,7 @@ import type { Deps } from '../../deps.ts';
 import { mendLink } from '../../links.ts';
 import { describeError } from '../../process/log.ts';
 import { localeAmong } from '../../locales/messages.ts';
-import { PAGE_CSP } from '../pages/assets.ts';
+import { pagePolicy } from '../pages/assets.ts';
 import { renderErrorPage, type PageError } from '../pages/render.ts';
 import { expose, problemBody, Problem, PROBLEMS, type ProblemCode } from '../problems.ts';
 import type { Why } from '../auth/why.ts';
@@ -64,7 +64,7 @@ function sendProblem(reply: FastifyReply, problem: Problem, deps: Deps): Fastify
     const error = PAGE_ERRORS[problem.code] ?? 'unexpected';
     const page = renderErrorPage({ error, locale, brand: config.brand, basePath: config.basePath });
     return reply
-      .header('content-security-policy', PAGE_CSP)
+      .header('content-security-policy', pagePolicy(config.brand))
       .type('text/html; charset=utf-8')
       .serializer(String)
       .send(page);

@@ -11,7 +11,7 @@ import { formOfPaste, tokenFromPaste } from '../../../client/paste.js';
 import { maskEmail } from '../../domain/email-address.ts';
 import { PURPOSES, type Purpose } from '../../domain/email-change.ts';
 import { languageOfMail, mendLink } from '../../links.ts';
-import { ASSETS, PAGE_CSP, renderBrandCss } from '../pages/assets.ts';
+import { ASSETS, ownAssets, pagePolicy } from '../pages/assets.ts';
 import { outcomeOf, type Outcome } from '../pages/outcome.ts';
 import {
   renderHomePage,
@@ -45,7 +45,7 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
   const { config, limits, now } = deps;
   const { brand, basePath } = config;
   const speech = createPageLanguages(config);
-  const html = pageSender(config.publicUrl.startsWith('https:'));
+  const html = pageSender(pagePolicy(brand), config.publicUrl.startsWith('https:'));
   const untilSettled = createSettling(app, deps);
   const linkPage = (req: FastifyRequest, purpose: Purpose, more?: LinkPageExtras) =>
     renderLinkPage({
@@ -159,11 +159,7 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
     html(reply, 200, renderProblemsPage(rows, brand, basePath)),
   );
 
-  const assets = {
-    ...ASSETS,
-    '/assets/brand.css': { body: renderBrandCss(brand), type: 'text/css; charset=utf-8' },
-  };
-  for (const [path, asset] of Object.entries(assets))
+  for (const [path, asset] of Object.entries({ ...ASSETS, ...ownAssets(brand) }))
     app.get(path, { schema: hidden }, (_req, reply) =>
       // Addressed by their digest, so they never change under one address.
       reply
@@ -190,8 +186,8 @@ const PAGE_PROBLEMS: Partial<Record<ProblemCode, LinkProblem>> = {
 };
 
 /** Sends a page under its own policy; on https browsers also upgrade what is left of http. */
-const pageSender = (secure: boolean) => {
-  const policy = secure ? `${PAGE_CSP}; upgrade-insecure-requests` : PAGE_CSP;
+const pageSender = (own: string, secure: boolean) => {
+  const policy = secure ? `${own}; upgrade-insecure-requests` : own;
   return (reply: FastifyReply, status: number, page: string): FastifyReply =>
     reply
       .status(status)
