@@ -137,7 +137,7 @@ test('phones find the apps of all tenants of a host at its root, and of those al
   };
   const [APPLE, ANDROID] = ['apple-app-site-association', 'assetlinks.json'];
   const ask = await serve(entries);
-  const found = await ask(APPLE!, 'Account.Example.com:443');
+  const found = await ask(APPLE, 'Account.Example.com:443');
   expect([found.status, found.headers['cache-control'], found.headers['content-type']]).toEqual([
     200,
     'public, max-age=3600',
@@ -155,7 +155,7 @@ test('phones find the apps of all tenants of a host at its root, and of those al
       ],
     },
   });
-  const [statement, ...more] = JSON.parse((await ask(ANDROID!, 'account.example.com')).text) as [
+  const [statement, ...more] = JSON.parse((await ask(ANDROID, 'account.example.com')).text) as [
     { target: object },
   ];
   expect([statement.target, more]).toEqual([
@@ -167,12 +167,12 @@ test('phones find the apps of all tenants of a host at its root, and of those al
   ]);
   // A host of another tenant, which has no app, and one that nobody has.
   for (const host of ['b.example', 'c.example']) {
-    const { status, text } = await ask(APPLE!, host);
+    const { status, text } = await ask(APPLE, host);
     expect([status, (JSON.parse(text) as { code: string }).code]).toEqual([404, 'not-found']);
   }
   // Where all share one host, a proxy may call it as it likes.
   const behind = await serve(entries.slice(0, 2));
-  expect((await behind(APPLE!, 'inside:3000')).text).toBe(found.text);
+  expect((await behind(APPLE, 'inside:3000')).text).toBe(found.text);
 });
 
 /** A deployment of these worlds' tenants; their own API and workers have no part in it. */
