@@ -1,10 +1,11 @@
 import { defineConfig } from 'vitest/config';
 import { Order } from './test/support/order.ts';
-import { Retried } from './test/support/retried.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Suites of their own: a browser, and what is packed and installed.
+    exclude: ['test/**/*.browser.test.ts', 'test/packages.test.ts'],
     globalSetup: ['test/support/redis.setup.ts'],
     sequence: { sequencer: Order },
     pool: 'forks',
@@ -14,6 +15,6 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 40_000,
     hookTimeout: 60_000,
-    reporters: ['default', ['json', { outputFile: '.reports/tests.json' }], new Retried()],
+    reporters: ['default', ['json', { outputFile: '.reports/tests.json' }]],
   },
 });

@@ -1,9 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-// The examples and the pieces of the docs as an adopter has them: installed from the packages, built, driven.
+// The packages, the examples and the pieces of the docs as an adopter has them: installed from the packages, built, driven.
 export default defineConfig({
   test: {
-    include: ['test/examples/*.example.ts'],
+    include: ['test/packages.test.ts', 'test/examples/*.example.ts'],
     globalSetup: ['test/support/redis.setup.ts'],
     pool: 'forks',
     // What is packed once serves all of them.
