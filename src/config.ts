@@ -174,8 +174,9 @@ const workerConfig = (s: Workers) => {
 export type Config = Readonly<ReturnType<typeof sharedConfig>> & Names;
 export type ApiConfig = Readonly<ReturnType<typeof apiConfig>> & Names;
 export type WorkerConfig = Readonly<ReturnType<typeof workerConfig>> & Names;
-/** What stood in the environment and is nearly a setting; where the queues stand that tenants share. */
-type Names = { readonly misspelt?: readonly Misspelt[]; readonly queues?: string };
+/** What stood in the environment and is nearly a setting; of several tenants where their queues stand, and its own name. */
+type Names = { readonly misspelt?: readonly Misspelt[] } & OfSeveral;
+type OfSeveral = Readonly<Partial<Record<'queues' | 'tenantName', string>>>;
 
 const trimSlash = (from: URL): string => from.href.replace(/\/+$/, '');
 

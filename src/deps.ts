@@ -49,7 +49,7 @@ export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambi
   const metrics = ambient.metrics ?? createMetrics();
   const signals = openSignals();
   logSignals(signals, log);
-  measureSignals(signals, metrics);
+  measureSignals(signals, metrics, config.tenantName);
   const random = ambient.random ?? randomBytes;
   const prefix = `readdress:{${config.tenant}}`;
   const redis = openRedis(config, 'commands', log);

@@ -57,7 +57,9 @@ export function readTenants<C extends Config>(
   if (problems.length > 0 || first === undefined)
     throw new ConfigError(problems.map((problem) => `TENANTS_FILE: ${problem}`));
   const queues = `readdress:{tenants-${digest([first, ...others].map((one) => one.tenant))}}`;
-  return [{ ...first, queues }, ...others.map((one) => ({ ...one, queues }))];
+  /** Its path, as measures and log lines name it. */
+  const named = (one: C): C => ({ ...one, queues, tenantName: one.basePath.slice(1) });
+  return [named(first), ...others.map(named)];
 }
 
 /** Whoever writes `NAME` for a tenant does not mean the `NAME_FILE` of the environment, nor the other way round. */

@@ -2,8 +2,8 @@
 import type { WorkerConfig } from '../src/config.ts';
 import { tellAbout } from '../src/weakenings.ts';
 import { closeDeps, openDeps, type Ambient } from '../src/deps.ts';
-import { backlogOf } from '../src/process/backlog.ts';
 import { createLog } from '../src/process/log.ts';
+import { createMetrics } from '../src/process/metrics.ts';
 import { openOperatorsPort } from '../src/process/operators-port.ts';
 import { createReadiness, readinessOf } from '../src/process/readiness.ts';
 import { blockOrExit } from '../src/process/wrong-redis.ts';
@@ -22,21 +22,20 @@ export async function startWorkers(
   configs: WorkerConfig | readonly [WorkerConfig, ...WorkerConfig[]],
   ambient: Ambient = {},
 ): Promise<RunningWorkers> {
+  // One for all tenants, where the process has none.
+  const shared = { metrics: createMetrics(), ...ambient };
   const all = [configs].flat().map((config) => {
     const log = createLog(config, 'workers', ambient.logTo);
     tellAbout(config, log);
-    const deps = withOutsideWorld(openDeps(config, log, ambient));
+    const deps = withOutsideWorld(openDeps(config, log, shared));
     return { deps, readiness: createReadiness(deps) };
   });
   const [{ deps: first }] = all as [(typeof all)[0]];
   const several = first.config.queues !== undefined;
   const readiness = readinessOf(all.map((one) => one.readiness));
-  const watched = { ...first, changes: backlogOf(all.map(({ deps }) => deps)) };
-  const operators = await openOperatorsPort(watched, readiness, first.config.operators);
-  const atWork = work(
-    all.map(({ deps }) => deps),
-    ambient.tickMs,
-  );
+  const tenants = all.map(({ deps }) => deps);
+  const operators = await openOperatorsPort(first, tenants, readiness, first.config.operators);
+  const atWork = work(tenants, ambient.tickMs);
   for (const [i, tenant] of all.entries())
     atWork.tenants[i]!.started.then(
       () => tenant.readiness.started(),

@@ -15,14 +15,14 @@ const censor = (value: unknown, [name]: string[]): unknown =>
   name === 'code' && typeof value === 'string' && SMTP_CODE.test(value) ? value : '[redacted]';
 
 export function createLog(
-  config: Pick<Config, 'logLevel'>,
+  { logLevel, tenantName }: Pick<Config, 'logLevel' | 'tenantName'>,
   role: string,
   destination?: DestinationStream,
 ): Logger {
   return pino(
     {
-      level: config.logLevel,
-      base: { role },
+      level: logLevel,
+      base: tenantName === undefined ? { role } : { role, tenant: tenantName },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor },

@@ -4,22 +4,21 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Deps } from '../deps.ts';
 import { describeError } from './log.ts';
-import { readMetrics } from './metrics.ts';
+import { readMetrics, type Waiting } from './metrics.ts';
 import type { Readiness } from './readiness.ts';
 
-type Watched = Pick<Deps, 'metrics' | 'clock' | 'pulse' | 'log'> & {
-  changes: Pick<Deps['changes'], 'backlog'>;
-};
+type Watched = Pick<Deps, 'metrics' | 'clock' | 'pulse' | 'log'>;
 export type OperatorsPort = { url: string; close(): void };
 
 export async function openOperatorsPort(
-  { metrics, changes, clock, pulse, log }: Watched,
+  { metrics, clock, pulse, log }: Watched,
+  tenants: readonly Waiting[],
   readiness: Pick<Readiness, 'check' | 'notes'>,
   { host, port: wanted }: { host: string; port: number },
 ): Promise<OperatorsPort> {
   const measure = async (response: ServerResponse) => {
     try {
-      const text = await readMetrics(metrics, changes, clock, pulse);
+      const text = await readMetrics(metrics, tenants, clock, pulse);
       response.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text);
     } catch (error) {
       log.error({ event: 'metrics.failed', ...describeError(error) });

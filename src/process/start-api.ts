@@ -3,7 +3,7 @@ import { openDoor } from '../http/door.ts';
 import { buildTenants } from '../http/tenants.ts';
 import type { ApiConfig } from '../config.ts';
 import type { Ambient } from '../deps.ts';
-import { backlogOf } from './backlog.ts';
+import { createMetrics } from './metrics.ts';
 import { openOperatorsPort } from './operators-port.ts';
 import { readinessOf } from './readiness.ts';
 import { blockOrExit } from './wrong-redis.ts';
@@ -15,16 +15,19 @@ export async function startApi(
   configs: ApiConfig | readonly [ApiConfig, ...ApiConfig[]],
   ambient: Ambient = {},
 ): Promise<Running> {
+  // One for all tenants, where the process has none.
+  const shared = { metrics: createMetrics(), ...ambient };
   const all = [configs].flat();
   const several = all.length > 1 || all[0]!.queues !== undefined;
   const reach = several ? 'bare-too' : 'strict';
-  const doors = await Promise.all(all.map((config) => openDoor(config, ambient, { reach })));
+  const doors = await Promise.all(all.map((config) => openDoor(config, shared, { reach })));
   const [first, ...others] = doors as [(typeof doors)[0]];
   const { config, log } = first.deps;
   const readiness = readinessOf(doors.map((door) => door.readiness));
   const app = several ? await buildTenants([first, ...others], readiness) : first.app;
-  const watched = { ...first.deps, changes: backlogOf(doors.map(({ deps }) => deps)) };
-  const operators = config.metrics && (await openOperatorsPort(watched, readiness, config.metrics));
+  const tenants = doors.map(({ deps }) => deps);
+  const operators =
+    config.metrics && (await openOperatorsPort(first.deps, tenants, readiness, config.metrics));
   const url = await app.listen({ host: config.host, port: config.port });
   log.info({ event: 'api.listening', url });
   for (const door of doors) door.fit.catch(blockOrExit(log, door.readiness, several));

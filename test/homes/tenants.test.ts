@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { freePort } from '../../demo/ports.ts';
 import { spawnRedis } from '../../demo/redis/spawn.ts';
 import { type ConfigError, readApiConfig, readWorkerConfig } from '../../src/config.ts';
 import { startApi } from '../../src/process/start-api.ts';
@@ -14,7 +15,14 @@ import { readTenants } from '../../src/tenants.ts';
 import { startWorkers } from '../../workers/start-workers.ts';
 import { startProcess } from '../support/processes.ts';
 import { send } from '../support/wire.ts';
-import { callApi, eventually, startWorld, tokenIn, type World } from '../support/world.ts';
+import {
+  callApi,
+  eventually,
+  startWorld,
+  tokenIn,
+  type LogLine,
+  type World,
+} from '../support/world.ts';
 
 const key = () => randomBytes(32).toString('base64');
 
@@ -177,6 +185,7 @@ test('phones find the apps of all tenants of a host at its root, and of those al
 
 /** A deployment of these worlds' tenants; their own API and workers have no part in it. */
 async function startDeployment(worlds: readonly World[], redisUrl: string, more: object[] = []) {
+  const logs: LogLine[] = [];
   const entries = worlds.map(({ env }, i) => ({
     path: `/t${i}`,
     ...Object.fromEntries(
@@ -194,14 +203,14 @@ async function startDeployment(worlds: readonly World[], redisUrl: string, more:
   }));
   const { AUTH0_DOMAIN: _, SEALING_KEYS: __, ...env } = worlds[0]!.env;
   const settings = { ...env, REDIS_URL: redisUrl, TENANTS_FILE: fileOf(entries) };
-  const logTo = { write: () => undefined };
+  const logTo = { write: (line: string) => void logs.push(JSON.parse(line) as LogLine) };
   const api = await startApi(readTenants(readApiConfig, settings), { logTo });
   const workers = await startWorkers(readTenants(readWorkerConfig, settings), { logTo });
   const close = async () => void (await Promise.all([api.close(), workers.close()]));
   onTestFinished(close);
   for (const url of [api.url, workers.url])
     await eventually(async () => (await fetch(`${url}/readyz`)).ok, `${url} to be ready`);
-  return { url: api.url, workers: workers.url, close };
+  return { url: api.url, workers: workers.url, logs, close };
 }
 const ownRedis = async () => {
   const server = await spawnRedis();
@@ -247,6 +256,39 @@ test('each tenant tells the whole story under its path, and knows nobody of anot
     });
   for (const path of ['/livez', '/readyz', '/t0/readyz', '/t1/confirm'])
     expect((await callApi(url, 'GET', path, {})).status, path).toBe(200);
+});
+
+test('measures and log lines say whose they are, by the paths of the file and nothing else', async () => {
+  const worlds = await worldsOf(2);
+  const port = await freePort(0);
+  Object.assign(worlds[0]!.env, { METRICS_PORT: String(port) });
+  const { url, workers, logs } = await startDeployment(worlds, await ownRedis());
+  await change(url, '/t1', worlds[1]!, 'ada');
+  await callApi(url, 'GET', '/nobody/v1/email-changes/current', {});
+  const scrape = async (base: string) => (await fetch(`${base}/metrics`)).text();
+  const ofWorkers = await eventually(
+    async () => {
+      const text = await scrape(workers);
+      return text.includes('task="commit",outcome="done",tenant="t1"') && text;
+    },
+    'the commit to be counted',
+    30_000,
+  );
+  const text = `${ofWorkers}\n${await scrape(`http://127.0.0.1:${port}`)}`;
+  for (const sample of [
+    'readdress_transitions_total{status="confirmed",reason="",tenant="t1"} 1',
+    'readdress_transitions_total{status="committed",reason="",tenant="t1"} 1',
+    'readdress_parked_tasks{tenant="t0"} 0',
+    'readdress_parked_tasks{tenant="t1"} 0',
+    'readdress_redis_up 1',
+  ])
+    expect(text).toContain(`${sample}\n`);
+  const named = [...text.matchAll(/tenant="([^"]*)"/g)].map(([, name]) => name);
+  expect(new Set(named)).toEqual(new Set(['t0', 't1']));
+  for (const { domain } of worlds.map(({ env }) => ({ domain: env['AUTH0_DOMAIN']! })))
+    expect(text).not.toContain(domain);
+  const committed = logs.find(({ event }) => event === 'email_change.committed');
+  expect(committed).toMatchObject({ tenant: 't1' });
 });
 
 test('one tenant that is down and one that is flooded are not felt by a third', async () => {
