@@ -29,7 +29,7 @@ type Prefixed<Prefix extends string, T> = {
   [Name in keyof T & string as `${Prefix}${Name}`]?: T[Name];
 };
 type Handlers<Prefix extends string> = {
-  [Name in keyof Events as `${Prefix}${Name}`]?: ((event: Events[Name]) => void) | undefined;
+  [Name in keyof Events as `${Prefix}${Name}`]?: ((event: Events[Name]) => unknown) | undefined;
 };
 /** `onemail-change`, as React 19 and Preact take events of custom elements. */
 type Props = Attributes &
@@ -73,10 +73,17 @@ declare module 'vue' {
     'readdress-change-email': new () => {
       $props: Attributes &
         Properties & {
-          onEmailChange?: (event: Events['email-change']) => void;
-          onSignInAgain?: (event: Events['sign-in-again']) => void;
-          onError?: (event: ErrorEvent) => void;
+          onEmailChange?: (event: Events['email-change']) => unknown;
+          onSignInAgain?: (event: Events['sign-in-again']) => unknown;
+          onError?: (event: ErrorEvent) => unknown;
         };
     };
+  }
+}
+declare global {
+  namespace svelteHTML {
+    interface IntrinsicElements {
+      'readdress-change-email': Attributes & Properties & Handlers<'on'> & Record<string, unknown>;
+    }
   }
 }

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { packAll, ROOT, run, tsc, type Name, type Packed } from './support/packed.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { packages } from './examples/example.ts';
+import { ROOT, run, tsc, type Name, type Packed } from './support/packed.ts';
 
 const PACKAGES = {
   readdress: ['.', './client', './element', './lambda', './translations'],
@@ -21,10 +22,9 @@ const OTHERS =
 let packed: Packed;
 let folder: string;
 beforeAll(async () => {
-  packed = await packAll();
+  packed = await packages();
   folder = await packed.install([...NAMES, ...OTHERS.split(' ')]);
 }, 120_000);
-afterAll(() => packed.remove());
 
 describe.each(NAMES)('%s', (name) => {
   test('publint has nothing to say of it', async () => {

@@ -25,7 +25,6 @@ export type Packed = {
   install: (names: readonly string[], at?: '' | 'examples') => Promise<string>;
   /** A new folder with this example, installed. */
   installExample: (name: string) => Promise<string>;
-  remove: () => Promise<void>;
   folder: string;
 };
 
@@ -105,7 +104,6 @@ export async function packAll(): Promise<Packed> {
       return place;
     },
     folder,
-    remove: () => rm(folder, { recursive: true, force: true }),
   };
 }
 
