@@ -11,6 +11,11 @@ import { cpus } from 'node:os';
 import { table, type Row } from './figures.ts';
 import { pinned, pinToOthers } from './processes.ts';
 import { doors } from './rows/doors.ts';
+import { peers } from './rows/peers.ts';
+import { processes } from './rows/process.ts';
+import { redisBytes, sizes } from './rows/sizes.ts';
+import { streams } from './rows/streams.ts';
+import { latency, limit, scale } from './rows/tenant.ts';
 import { burst, clickToPatch, story } from './rows/story.ts';
 
 const PARTS: Record<string, () => Promise<Row[]>> = {
@@ -18,6 +23,14 @@ const PARTS: Record<string, () => Promise<Row[]>> = {
   story,
   burst,
   click: clickToPatch,
+  process: processes,
+  redis: redisBytes,
+  sizes,
+  streams,
+  latency,
+  limit,
+  scale,
+  peers,
 };
 
 const wanted = process.argv.slice(2);

@@ -9,6 +9,8 @@ export type Sink = {
   count(): number;
   /** The newest token for this purpose in a mail to this address. */
   token(to: string, purpose: string): string | undefined;
+  /** The first link in the newest mail to this address. */
+  link(to: string): string | undefined;
   untilCount(count: number, withinMs: number): Promise<void>;
   clear(): void;
   close(): void;
@@ -16,6 +18,7 @@ export type Sink = {
 
 export async function startSink(): Promise<Sink> {
   const tokens = new Map<string, string>();
+  const links = new Map<string, string>();
   const waiting = new Set<() => void>();
   let count = 0;
 
@@ -23,6 +26,8 @@ export async function startSink(): Promise<Sink> {
     const text = mail.replaceAll('=\r\n', '').replaceAll('=3D', '=');
     for (const [, purpose, token] of text.matchAll(/\/(confirm|approve|cancel|undo)#([\w-]{64})/g))
       tokens.set(`${to} ${purpose}`, token!);
+    const [link] = /http:\/\/\S+/.exec(text) ?? [];
+    if (link) links.set(to, link);
     count += 1;
     for (const tell of waiting) tell();
   };
@@ -65,6 +70,7 @@ export async function startSink(): Promise<Sink> {
     url: `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`,
     count: () => count,
     token: (to, purpose) => tokens.get(`${to} ${purpose}`),
+    link: (to) => links.get(to),
     untilCount: (wanted, withinMs) =>
       new Promise((resolve, reject) => {
         const late = setTimeout(
@@ -83,6 +89,7 @@ export async function startSink(): Promise<Sink> {
     clear() {
       count = 0;
       tokens.clear();
+      links.clear();
     },
     close: () => server.close(),
   };

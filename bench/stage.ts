@@ -20,7 +20,8 @@ export type Stage = {
   /** Settings of the service, for whoever starts another process of it. */
   env: Readonly<Record<string, string>>;
   startApi(): Promise<Measured>;
-  startWorkers(): Promise<Measured>;
+  /** `more`: settings of this process alone. */
+  startWorkers(more?: Readonly<Record<string, string>>): Promise<Measured>;
   addPeople(count: number): Promise<Person[]>;
   close(): Promise<void>;
 };
@@ -44,7 +45,7 @@ export async function openStage(
     rateLimit: { burst: rate, perSecond: rate },
   });
   const sink = await startSink();
-  const [port, operatorsPort, workerPort] = [await freePort(), await freePort(), await freePort()];
+  const [port, operatorsPort] = [await freePort(), await freePort()];
   const env: Record<string, string> = {
     REDIS_URL: server.url,
     SEALING_KEYS: randomBytes(32).toString('base64'),
@@ -60,7 +61,6 @@ export async function openStage(
     HOST: '127.0.0.1',
     PORT: String(port),
     METRICS_PORT: String(operatorsPort),
-    WORKER_PORT: String(workerPort),
     LOG_LEVEL: 'info',
     LIMIT_USER: LOTS,
     LIMIT_ADDRESS: LOTS,
@@ -72,8 +72,17 @@ export async function openStage(
     ...settings,
   };
   const running = new Set<Measured>();
-  const start = async (entry: string, url: string): Promise<Measured> => {
-    const started = await startMeasured([...NODE_ARGS, `${DIST}${entry}`], env, url);
+  const start = async (
+    entry: string,
+    listens: number,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<Measured> => {
+    const url = `http://127.0.0.1:${listens}/readyz`;
+    const started = await startMeasured(
+      [...NODE_ARGS, `${DIST}${entry}`],
+      { ...env, ...more },
+      url,
+    );
     running.add(started);
     return started;
   };
@@ -85,8 +94,11 @@ export async function openStage(
     tenant,
     sink,
     env,
-    startApi: () => start('src/server.js', `http://127.0.0.1:${port}/readyz`),
-    startWorkers: () => start('workers/main.js', `http://127.0.0.1:${workerPort}/readyz`),
+    startApi: () => start('src/server.js', port),
+    startWorkers: async (more) => {
+      const own = await freePort();
+      return start('workers/main.js', own, { WORKER_PORT: String(own), ...more });
+    },
     async addPeople(count) {
       const added: Person[] = [];
       for (let i = 0; i < count; i += 1) {
@@ -119,3 +131,10 @@ export const requestOf = ({ token }: Person, email: string) => ({
 });
 
 export const newAddress = ({ email }: Person): string => email.replace('@old.', '@new.');
+
+/** The click on the link in the newest mail to that address. */
+export const clickOf = ({ sink }: Stage, person: Person) => ({
+  method: 'POST',
+  path: '/v1/confirm',
+  body: JSON.stringify({ token: sink.token(newAddress(person), 'confirm') }),
+});

@@ -3,18 +3,12 @@ import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { quantile, spread, type Row } from '../figures.ts';
 import { callAll, callOnce } from '../load.ts';
-import { newAddress, openStage, requestOf, type Person, type Stage } from '../stage.ts';
+import { clickOf, newAddress, openStage, requestOf } from '../stage.ts';
 
 const ROUNDS = 3;
 const CHANGES = 300;
 const ATONCE = 1000;
 const CLICKS = 40;
-
-const clickOf = (stage: Stage, person: Person) => ({
-  method: 'POST',
-  path: '/v1/confirm',
-  body: JSON.stringify({ token: stage.sink.token(newAddress(person), 'confirm') }),
-});
 
 /** CPU of both processes, from the request to the last mail of a committed change. */
 export async function story(): Promise<Row[]> {
