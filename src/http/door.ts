@@ -19,6 +19,9 @@ export type Door = {
   close(): Promise<void>;
 };
 
+/** What a ring needs is loaded when the door is open already. */
+const WARM_AFTER_MS = 100;
+
 /** @param inline does here, before the answer leaves, what a request made due, in place of ringing for workers. */
 export async function openDoor(
   config: ApiConfig,
@@ -40,6 +43,11 @@ export async function openDoor(
   const readiness = createReadiness(deps);
   const app = await buildApp(deps, readiness, reach);
   const fit = untilRedisReady(deps).then(() => readiness.started());
+  if (inline === undefined)
+    fit.then(
+      () => setTimeout(() => opened.wakeUps.warm(), WARM_AFTER_MS).unref(),
+      () => undefined,
+    );
   let shutting: Promise<void> | undefined;
   const shut = () => {
     readiness.drain();

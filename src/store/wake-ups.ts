@@ -3,7 +3,7 @@
  * tasks from the store. So nothing that BullMQ holds or lost can stop a task; at worst the reconciler finds
  * it a second later (workers/reconcile.ts).
  */
-import { Queue } from 'bullmq';
+import type { Queue } from 'bullmq';
 import type { Logger } from 'pino';
 import { inTime } from '../in-time.ts';
 import { LANES, laneOf, type Lane } from './lanes.ts';
@@ -25,6 +25,8 @@ type Ready = { change: string; name: string };
 export type WakeUps = {
   /** Rings once for each lane of these tasks. Never throws and never waits. */
   ring(tasks: readonly Ready[], requestId?: string): void;
+  /** Loads BullMQ, which takes longer than the rest of a start, before the first ring does. */
+  warm(): void;
   close(): Promise<void>;
 };
 
@@ -38,11 +40,13 @@ export function openWakeUps(
   /** The queues with a ring on its way, and the ring that is to follow it. */
   const underWay = new Map<QueueName, WakeUp | undefined>();
 
-  // Only once the connection is ready: a BullMQ queue that is built on a dead one hangs for ever.
-  const open = (name: QueueName): Queue<WakeUp> => {
+  const open = async (name: QueueName): Promise<Queue<WakeUp>> => {
+    const bullmq = await import('bullmq');
     const known = queues.get(name);
     if (known) return known;
-    const queue = new Queue<WakeUp>(name, {
+    // A BullMQ queue that is built on a dead connection hangs for ever.
+    if (redis.status !== 'ready') throw new Error('redis is away');
+    const queue = new bullmq.Queue<WakeUp>(name, {
       connection: redis,
       prefix,
       // Nobody reads BullMQ's own events.
@@ -59,7 +63,9 @@ export function openWakeUps(
     const busy = underWay.has(name);
     underWay.set(name, busy ? wakeUp : undefined);
     if (busy) return;
-    const added = open(name).add('ring', wakeUp, { removeOnComplete: true, removeOnFail: true });
+    const added = open(name).then((queue) =>
+      queue.add('ring', wakeUp, { removeOnComplete: true, removeOnFail: true }),
+    );
     void inTime(added, ADD_TIMEOUT_MS)
       .catch((error: Error) =>
         log.info({ event: 'queue.wake_lost', queue: name, err: error.message }),
@@ -76,6 +82,7 @@ export function openWakeUps(
       for (const name of new Set(tasks.map((task) => queueOf(laneOf(task.name)))))
         ring(name, { tenant, change: tasks[0]!.change, requestId });
     },
+    warm: () => void import('bullmq'),
     async close() {
       await Promise.all([...queues.values()].map((queue) => queue.close()));
     },
