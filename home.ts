@@ -1,4 +1,5 @@
 /** What a home is made of: the HTTP door, and the job door when there is work for it. */
+import type { Tracer } from '@opentelemetry/api';
 import type { Options, Readdress, Settings } from './index.ts';
 import { readApiConfig, readBothConfigs, readWorkerConfig } from './src/config.ts';
 import { openDoor, type Door } from './src/http/door.ts';
@@ -6,7 +7,9 @@ import { createFetch } from './src/http/homes/fetch.ts';
 import { createHandler } from './src/http/homes/handler.ts';
 import { createInline } from './src/http/homes/inline.ts';
 import { createPlugin } from './src/http/homes/plugin.ts';
+import type { Ambient } from './src/deps.ts';
 import { inTime, Late } from './src/in-time.ts';
+import type { Tracing } from './src/process/tracing.ts';
 import { wrongRedis } from './src/process/wrong-redis.ts';
 import { openJobs, type Jobs } from './workers/jobs.ts';
 
@@ -15,9 +18,11 @@ const PATIENCE_MS = 3000;
 
 /** @throws {ConfigError} */
 export async function openHome(
-  settings: Settings,
-  options: Options,
+  given: Settings,
+  { tracer, ...rest }: Options,
 ): Promise<{ readdress: Readdress; door: Door }> {
+  const settings = withoutTraces(given);
+  const options: Ambient = { ...rest, tracing: tracer && (await tracingBy(tracer)) };
   const isInline = settings['TASKS'] === 'inline';
   const config = isInline ? readBothConfigs(settings).api : readApiConfig(settings);
   let jobs: Jobs | undefined;
@@ -63,6 +68,15 @@ export async function openHome(
     close: () => (closing ??= close()),
   };
   return { readdress, door };
+}
+
+/** A host has an SDK of its own, with more words than we know. */
+const withoutTraces = (settings: Settings): Settings =>
+  Object.fromEntries(Object.entries(settings).filter(([name]) => !name.startsWith('OTEL_')));
+
+async function tracingBy(tracer: Tracer): Promise<Tracing> {
+  const { createTracing } = await import('./src/process/tracing.ts');
+  return createTracing(tracer);
 }
 
 /** As much of `ready` as comes in this time. */

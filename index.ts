@@ -3,6 +3,7 @@
  * workers, and what is due done on a schedule. Whichever home it has, the code and the story are the same.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Tracer } from '@opentelemetry/api';
 import type { FastifyPluginAsync } from 'fastify';
 import { openHome } from './home.ts';
 
@@ -16,6 +17,11 @@ export type Options = {
   logTo?: { write(line: string): void };
   /** Epoch milliseconds, in place of Redis' clock: for tests. */
   now?: () => number;
+  /**
+   * Traces by the OpenTelemetry SDK of your own: `trace.getTracer('readdress')` of `@opentelemetry/api`. The
+   * `OTEL_*` settings are your program's, and not read.
+   */
+  tracer?: Tracer;
 };
 
 /** What {@link Readdress.runDueTasks} did. */

@@ -1,7 +1,8 @@
 /** Both doors in one process, for small installations (`npm start`). */
 import { readBothConfigs } from './src/config.ts';
-import { closeOnExit, exitOnBadConfig } from './src/process/exit.ts';
+import { closeOnExit, exitOnBadConfig, orExitOnBadConfig } from './src/process/exit.ts';
 import { createMetrics } from './src/process/metrics.ts';
+import { openTraces } from './src/process/otlp.ts';
 import { startApi } from './src/process/start-api.ts';
 import { readTenants } from './src/tenants.ts';
 import { startWorkers } from './workers/start-workers.ts';
@@ -12,13 +13,16 @@ const { apis, jobs } = exitOnBadConfig(() => ({
 }));
 const [config] = apis;
 const metrics = createMetrics({ process: true });
-const workers = await startWorkers(jobs, { metrics });
-const api = await startApi(apis, { metrics });
+const traces = await orExitOnBadConfig(openTraces(config, 'both'));
+const { tracing } = traces;
+const workers = await startWorkers(jobs, { metrics, tracing });
+const api = await startApi(apis, { metrics, tracing });
 closeOnExit(
   config.shutdownGraceMs,
   async () => {
     await api.close();
     await workers.close();
+    await traces.close();
   },
   { drain: () => api.drain(), drainDelayMs: config.drainDelayMs },
 );

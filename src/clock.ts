@@ -47,3 +47,6 @@ export function createClock(injected?: () => number): Clock {
     skewMs: () => (injected || offset === undefined ? 0 : Date.now() - now()),
   };
 }
+
+/** Epoch ms by this machine's own clock, for what is to be compared with other machines' (traces). Decides nothing. */
+export const wallClock = (): number => Date.now();

@@ -3,6 +3,7 @@
  * settings that do not fit together, and values that nobody meant. Pure; no value is ever quoted.
  */
 import { api, shared, workers } from './config-schema.ts';
+import { checkTraces } from './config-traces.ts';
 
 type Values = Record<string, unknown>;
 
@@ -69,6 +70,7 @@ function isOwnPage(confirmUrl: unknown, publicUrl: unknown): boolean {
 }
 
 export const checkApi = (s: Values): string[] => [
+  ...checkTraces(s),
   ...(s['SUPPORT_SCOPE'] !== undefined &&
   s['SUPPORT_SCOPE'] === (s['REQUIRED_SCOPE'] ?? 'change:email')
     ? ['SUPPORT_SCOPE: write another scope than REQUIRED_SCOPE, which users have']
@@ -82,6 +84,7 @@ export const checkApi = (s: Values): string[] => [
 ];
 
 export const checkWorkers = (s: Values): string[] => [
+  ...checkTraces(s),
   ...((s['AUTH0_CLIENT_SECRET'] === undefined) === (s['AUTH0_PRIVATE_KEY'] === undefined)
     ? ['AUTH0_CLIENT_SECRET: set this or AUTH0_PRIVATE_KEY, one of the two']
     : []),

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { bounceSecrets } from './config-bounces.ts';
 import { brands } from './config-templates.ts';
+import { traces } from './config-traces.ts';
 import {
   androidApps,
   duration,
@@ -46,6 +47,7 @@ export const shared = z.object({
   PASSWORD_RESET_URL: url.optional(),
   LINK_STYLE: z.enum(['fragment', 'query'], 'write fragment or query').default('fragment'),
   CONFIRM_URL: url.optional(),
+  ...traces,
 });
 
 const mailAddress = z

@@ -3,6 +3,8 @@
  * table and the JSON schema are written from this and the schema (`npm run settings`); a test holds them together.
  */
 import type { api, shared } from './config-schema.ts';
+import { BOUNCES } from './config-words-bounces.ts';
+import { TRACES } from './config-words-traces.ts';
 import { WORKERS } from './config-words-workers.ts';
 import { LOCALES } from './locales/messages.ts';
 
@@ -96,27 +98,7 @@ const BOTH: WordsOf<typeof shared> = {
   LIMIT_USER_MAILS: {
     about: "Mails that one user's requests cause, and warnings to one mailbox",
   },
-  BOUNCES_SES_SECRET: {
-    about:
-      'Late bounces from SES through SNS, at PUBLIC_URL/v1/bounces/ses: the ARN of the topic. Off when empty, as are the others (docs/operations.md)',
-    secret: true,
-  },
-  BOUNCES_SENDGRID_SECRET: {
-    about: 'At …/sendgrid: the verification key of the Signed Event Webhook',
-    secret: true,
-  },
-  BOUNCES_POSTMARK_SECRET: {
-    about: 'At …/postmark: user:password of basic authentication',
-    secret: true,
-  },
-  BOUNCES_MAILGUN_SECRET: {
-    about: 'At …/mailgun: the HTTP webhook signing key',
-    secret: true,
-  },
-  BOUNCES_RESEND_SECRET: {
-    about: 'At …/resend: the signing secret of the webhook, whsec_…',
-    secret: true,
-  },
+  ...BOUNCES,
   FOLD_ADDRESSES: {
     about:
       "off counts `+tags` and Gmail's dots as mailboxes of their own: for teams that test with tags",
@@ -142,6 +124,7 @@ const BOTH: WordsOf<typeof shared> = {
     example: 'https://example.com/hooks/readdress',
   },
   AUDIT_LENGTH: { about: 'Lines that the audit trail keeps, roughly; 0 = none' },
+  ...TRACES,
   ALLOW_VOLATILE_REDIS: {
     about: '1 accepts a Redis that evicts keys or keeps nothing on disk. For development only',
   },

@@ -10,6 +10,7 @@ import { checkApi, checkWorkers, placeholdersIn } from './config-checks.ts';
 import { brandOf } from './config-templates.ts';
 import { isLoopback, languagesOf } from './config-grammar.ts';
 import { api, shared, workers } from './config-schema.ts';
+import { tracesOf } from './config-traces.ts';
 import { misspeltIn, type Misspelt } from './misspelt.ts';
 
 /** The settings do not make a service. `problems` has one line for each fault. */
@@ -81,6 +82,7 @@ const sharedConfig = (s: Shared) => {
     languages: languagesOf(s.LOCALES, s.DEFAULT_LOCALE),
     codeOn: s.CODE === 'on',
     shutdownGraceMs: s.SHUTDOWN_GRACE,
+    traces: tracesOf(s),
     linkStyle: s.LINK_STYLE,
     confirmUrl: s.CONFIRM_URL?.href ?? `${trimSlash(s.PUBLIC_URL)}/confirm`,
     /** Where a password is set anew; offered where somebody else may have had it. */
@@ -194,10 +196,8 @@ export const readWorkerConfig = (env: Env = process.env): WorkerConfig =>
 
 /** Reads the settings of both doors at once, for one process that opens both. @throws {ConfigError} */
 export function readBothConfigs(env: Env = process.env): { api: ApiConfig; workers: WorkerConfig } {
-  const settings = read(shared.extend(api.shape).extend(workers.shape), env, (s) => [
-    ...checkWorkers(s),
-    ...checkApi(s),
-  ]);
+  const both = shared.extend(api.shape).extend(workers.shape);
+  const settings = read(both, env, (s) => [...new Set([...checkWorkers(s), ...checkApi(s)])]);
   return {
     api: frozen(apiConfig(settings), env),
     workers: frozen(workerConfig(settings), env),

@@ -9,6 +9,7 @@ import type { Config } from './config.ts';
 import { logSignals } from './process/log.ts';
 import { createMetrics, measureSignals, type Metrics } from './process/metrics.ts';
 import { createSealer, type Sealer } from './seal.ts';
+import type { Tracing } from './process/tracing.ts';
 import { openSignals, type Signals } from './signals.ts';
 import { checkCanary, WrongSealingKeys } from './store/canary.ts';
 import { createChangeStore, type ChangeStore } from './store/changes.ts';
@@ -41,6 +42,7 @@ export type Ambient = Partial<Pick<Deps, 'now' | 'clock' | 'random' | 'metrics'>
   logTo?: DestinationStream;
   /** How often the workers look for what no bell rang for. */
   tickMs?: number;
+  tracing?: Tracing | undefined;
 };
 
 /** Opens the connections and builds what stands on them. Redis may still be away. */
@@ -56,7 +58,9 @@ export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambi
   const sealer = createSealer(config.sealingKeys, random);
   const process = random(6).toString('base64url');
   const pulse = feelPulse(redis, clock, { prefix, process, log });
+  const { hostname } = new URL(config.auth0Url);
   const changes = createChangeStore(redis, sealer, prefix, {
+    carry: ambient.tracing?.follow(signals, hostname),
     events: config.webhookUrl === undefined ? undefined : true,
     auditLength: config.auditLength,
     clock,

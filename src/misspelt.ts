@@ -25,7 +25,9 @@ function meantBy(name: string): string | undefined {
     .replaceAll(/[-. ]/g, '_')
     .replace(/^READDRESS_/, '')
     .replace(/_FILE$/, '');
-  const near = (setting: string) => letters(core) === letters(setting) || isNear(core, setting);
+  // OpenTelemetry has more names than we read, which share words with those that we do.
+  const isNearly = core.startsWith('OTEL_') ? isSlip : isNear;
+  const near = (setting: string) => letters(core) === letters(setting) || isNearly(core, setting);
   const closest = SETTING_NAMES.filter(near).toSorted(
     (a, b) => distance(core, a) - distance(core, b),
   );
@@ -39,13 +41,17 @@ const letters = (name: string): string => name.replaceAll('_', '');
 
 /** One slip in a short name, two in a long one, or one word too many or too few of a long one. */
 function isNear(name: string, setting: string): boolean {
-  // Four letters are soon one letter away from something else: POST, PATH, CORE.
-  const slips = setting.length < 6 ? 0 : setting.length < 9 ? 1 : 2;
-  if (distance(name, setting) <= slips) return true;
+  if (isSlip(name, setting)) return true;
   const [mine, theirs] = [name.split('_'), setting.split('_')];
   if (mine[0] !== theirs[0] || Math.abs(mine.length - theirs.length) > 1) return false;
   const common = mine.filter((word) => theirs.some((other) => isWord(word, other)));
   return common.length >= 2 && common.length >= Math.max(mine.length, theirs.length) - 1;
+}
+
+function isSlip(name: string, setting: string): boolean {
+  // Four letters are soon one letter away from something else: POST, PATH, CORE.
+  const slips = setting.length < 6 ? 0 : setting.length < 9 ? 1 : 2;
+  return distance(name, setting) <= slips;
 }
 
 /** `URL` and `URI`, `ORIGIN` and `ORIGINS`, are one word. */

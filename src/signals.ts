@@ -4,6 +4,7 @@
  * processes at the steps (docs/decisions/0014-signals.md). Ids only, as in the log. One process may run
  * several deployments: each tells as itself (`by`), and its own listeners hear it alone.
  */
+import type { AsyncLocalStorage } from 'node:async_hooks';
 import { channel } from 'node:diagnostics_channel';
 import type { Reason, Status } from './domain/email-change.ts';
 import type { Act } from './domain/transitions.ts';
@@ -32,11 +33,27 @@ type Told = {
   call: { method: string; status: string; seconds: number };
   /** Whether the tenant takes our credentials, and grants what we need. */
   access: { what: 'credentials' | 'scopes'; isGranted: boolean };
+  /** A task has read the record that it is about. */
+  opened: { change: string; trace: string | undefined };
+};
+
+/** What takes a while, and in the course of which other things are told. */
+type Doing = {
+  request: { requestId: string; method: string; route: string | undefined };
+  task: { change: string; kind: string; attempt: number; requestId: string | undefined };
 };
 
 export type Signals = {
   tell: <Name extends keyof Told>(name: Name, what: Told[Name]) => void;
   hear: <Name extends keyof Told>(name: Name, listener: (what: Told[Name]) => void) => void;
+  /** Runs what is told of; a follower's store goes along with it, through whatever it waits for. */
+  during: <Name extends keyof Doing, T>(name: Name, what: Doing[Name], run: () => T) => T;
+  /** From now on `during` runs with what `begin` makes of it in this store (`channel.bindStore`). */
+  follow: <Name extends keyof Doing, S>(
+    name: Name,
+    store: AsyncLocalStorage<S | undefined>,
+    begin: (what: Doing[Name]) => S,
+  ) => void;
   /** Nobody hears this deployment any more. */
   close: () => void;
 };
@@ -53,6 +70,22 @@ export function openSignals(): Signals {
       const named = channel(`readdress.${name}`);
       named.subscribe(own);
       stops.push(() => named.unsubscribe(own));
+    },
+    during<Name extends keyof Doing, T>(name: Name, what: Doing[Name], run: () => T): T {
+      const named = channel(`readdress.${name}.during`);
+      return named.hasSubscribers ? named.runStores({ ...what, by: signals }, run) : run();
+    },
+    follow<Name extends keyof Doing, S>(
+      name: Name,
+      store: AsyncLocalStorage<S | undefined>,
+      begin: (what: Doing[Name]) => S,
+    ) {
+      const named = channel(`readdress.${name}.during`);
+      named.bindStore(store, (message) => {
+        const what = message as Doing[Name] & { by: Signals };
+        return what.by === signals ? begin(what) : store.getStore();
+      });
+      stops.push(() => named.unbindStore(store));
     },
     close: () => stops.forEach((stop) => stop()),
   };

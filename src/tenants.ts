@@ -6,15 +6,16 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { SETTING_NAMES } from './config-checks.ts';
+import { traces } from './config-traces.ts';
 import { ConfigError, environment, type Config, type Env } from './config.ts';
 
 type Entry = { path: string; own: Record<string, string> };
 
 /** Of the process, or of the Redis that all share. */
 const OF_ALL = new Set(
-  'REDIS_URL ALLOW_VOLATILE_REDIS HOST PORT METRICS_HOST METRICS_PORT WORKER_HOST WORKER_PORT LOG_LEVEL SHUTDOWN_GRACE DRAIN_DELAY NODE_ENV TASKS TENANTS_FILE'.split(
-    ' ',
-  ),
+  'REDIS_URL ALLOW_VOLATILE_REDIS HOST PORT METRICS_HOST METRICS_PORT WORKER_HOST WORKER_PORT LOG_LEVEL SHUTDOWN_GRACE DRAIN_DELAY NODE_ENV TASKS TENANTS_FILE'
+    .split(' ')
+    .concat(Object.keys(traces)),
 );
 const PATH = /^(?:\/[\w~-][\w.~-]*)+$/;
 

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { spawnRedis } from '../demo/redis.ts';
 import { createAppKey, proofOf } from './support/dpop.ts';
+import { startCollector, type ReceivedSpan } from './support/otlp.ts';
 import { startProcess } from './support/processes.ts';
+import { newUser, quiet } from './support/wire.ts';
 import { callApi, eventually, startWorld, tokenIn } from './support/world.ts';
 
 beforeAll(() => {
@@ -65,6 +67,92 @@ describe('the built service', () => {
     );
     expect(world.tenant.tokenRequests()).toHaveLength(1);
     expect(world.tenant.patches()).toHaveLength(people.length);
+  });
+
+  test('tells one story as one trace to a collector: request, mails, click, commit', async () => {
+    const collector = await startCollector();
+    const world = await startWorld({ workers: false });
+    const env = {
+      ...world.env,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_EXPORTER_OTLP_HEADERS: 'x-api-key=s%C3%A9cret',
+      DRAIN_DELAY: '0s',
+      OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
+    };
+    const [api, workers] = await Promise.all([
+      startProcess('api', env),
+      startProcess('workers', env),
+    ]);
+    await Promise.all([api.untilReady(), workers.untilReady()]);
+
+    const user = await newUser(world);
+    const email = 'new.address@example.org';
+    const asked = await callApi(api.url, 'POST', '/v1/email-changes', {
+      token: user.token,
+      body: { email },
+    });
+    expect(asked.status, asked.text).toBe(202);
+    const mail = await world.inbox.waitFor({ to: email });
+    const token = tokenIn(mail.text, 'confirm');
+    const clicked = await callApi(api.url, 'POST', '/v1/confirm', {
+      body: { token },
+      headers: { prefer: 'wait=10' },
+    });
+    expect(clicked.body.status).toBe('committed');
+    await world.inbox.waitFor({ to: user.email, subject: /changed/i });
+    await quiet(world);
+    for (const service of [api, workers]) service.child.kill('SIGTERM');
+    expect(await Promise.all([api.exited, workers.exited])).toEqual([0, 0]);
+
+    const { traceId } = collector.spans.find(({ name }) => name === 'POST /v1/email-changes')!;
+    const story = collector.spans.filter((span) => span.traceId === traceId);
+    const named = (name: string): ReceivedSpan => {
+      const found = story.filter((span) => span.name === name);
+      expect(found.length, name).toBeGreaterThan(0);
+      return found[0]!;
+    };
+    const root = named('POST /v1/email-changes');
+    const click = named('POST /v1/confirm');
+    const commit = named('process commit');
+    expect(root).toMatchObject({ parentId: '', kind: 2, service: 'readdress-api' });
+    expect(root.events).toEqual(['email_change.pending']);
+    expect(named('process invite')).toMatchObject({
+      parentId: root.spanId,
+      kind: 5,
+      service: 'readdress-workers',
+    });
+    expect(click.events).toEqual(['email_change.confirmed']);
+    expect(commit.parentId).toBe(click.spanId);
+    expect(commit.events).toEqual(['email_change.committed']);
+    expect(named('PATCH')).toMatchObject({
+      parentId: commit.spanId,
+      kind: 3,
+      attributes: { 'http.response.status_code': 200, 'server.address': 'localhost' },
+    });
+    const sent = story.filter((span) => span.attributes['readdress.mail.outcome'] === 'sent');
+    expect(
+      sent.map(({ attributes }) => String(attributes['readdress.mail.template'])).toSorted(),
+    ).toEqual(['changed', 'confirm', 'done', 'notice']);
+    // Whole: every part but the first follows from another one that is there, and no earlier than it.
+    const byId = new Map(story.map((span) => [span.spanId, span]));
+    for (const span of story) {
+      expect(span.endedAt).toBeGreaterThanOrEqual(span.startedAt);
+      if (span === root) continue;
+      expect(byId.has(span.parentId), span.name).toBe(true);
+      expect(span.isError, span.name).toBe(false);
+    }
+    for (const { attributes } of [root, click, commit])
+      expect(attributes['readdress.change.id']).toBe(asked.body.id);
+
+    expect(collector.calls[0]).toMatchObject({
+      path: '/v1/traces',
+      headers: { 'content-type': 'application/x-protobuf', 'x-api-key': expect.any(String) },
+    });
+    const bytes = collector.bytes();
+    expect(bytes.includes('deployment.environment.name')).toBe(true);
+    for (const secret of [user.sub, user.sub.split('|')[1]!, user.email, email, token, user.token])
+      expect(bytes.includes(secret), secret).toBe(false);
+    expect(bytes.includes(token.slice(-20))).toBe(false);
   });
 
   test('takes a DPoP proof once, whichever process it comes to', async () => {

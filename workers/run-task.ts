@@ -17,7 +17,10 @@ import type { WorkerDeps } from './worker-deps.ts';
 /** When so many workers in a row took a task and never came back, the task is to blame. */
 const MAX_DEATHS = 12;
 
-export async function runTask(deps: WorkerDeps, due: Due): Promise<Ending> {
+export const runTask = (deps: WorkerDeps, due: Due): Promise<Ending> =>
+  deps.signals.during('task', { ...lineOf(due), kind: kindOf(due.name) }, () => run(deps, due));
+
+async function run(deps: WorkerDeps, due: Due): Promise<Ending> {
   const { clock, signals, changes } = deps;
   const startedAt = clock.monotonic();
   const kind = kindOf(due.name);
@@ -26,6 +29,8 @@ export async function runTask(deps: WorkerDeps, due: Due): Promise<Ending> {
     reachStep(`${kind}.claimed`);
     const never = whyNever(due);
     if (!never) record = deps.records.join(changes.openChange(due.stored!, due.change));
+    const trace = record?.newest().value.trace;
+    signals.tell('opened', { change: due.change, trace });
     const result = never ?? (await process(deps, due, record!));
     reachStep(`${kind}.decided`);
     const ending = await inTurn(deps, record, (found, again) =>

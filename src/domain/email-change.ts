@@ -132,6 +132,8 @@ export type EmailChange = {
   keep?: { askedAt: number; endsAt?: number; refusedAt?: number };
   /** After an undo: what became of a password that was set since the commit, and when it was set. */
   password?: { state: 'pending' | 'replaced' | 'failed'; setAt: number };
+  /** The trace it belongs to, and what in it its next tasks follow from (W3C traceparent), where there are traces. */
+  trace?: string;
   /** Until when an earlier change of this user may be undone: that undo has to know of this one. */
   chainUntil?: number;
 };

@@ -12,10 +12,17 @@ export function exitOnBadConfig<T>(readConfig: () => T): T {
     readDotEnv();
     return readConfig();
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(EX_CONFIG);
+    return exitWith(error);
   }
+}
+
+/** Opens what the settings ask for and this installation may not have, or exits in the same way. */
+export const orExitOnBadConfig = <T>(opening: Promise<T>): Promise<T> => opening.catch(exitWith);
+
+function exitWith(error: unknown): never {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(EX_CONFIG);
 }
 
 /** A Redis that loses acknowledged clicks, or that other keys have sealed, is a fault of the settings too. */

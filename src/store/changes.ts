@@ -20,7 +20,14 @@ import { createOutbox, type Claim } from './outbox.ts';
 import { openRecord, readRecord, type Found } from './records.ts';
 import { answered, StoreUnavailable, type RedisClient } from './redis.ts';
 import { createResealer, keysLike } from './reseal.ts';
-import { createSwap, type ClaimEnd, type How, type Scene, type StoreOptions } from './swap.ts';
+import {
+  carried,
+  createSwap,
+  type ClaimEnd,
+  type How,
+  type Scene,
+  type StoreOptions,
+} from './swap.ts';
 import { findUser, type FoundUser } from './users.ts';
 
 /** The claim was lost: the lease ran out and somebody else took the task. Nothing was written. */
@@ -103,7 +110,7 @@ export function createChangeStore(
       const found = scene.changes[0]!;
       if (verdict.kind === 'recorded' && !how.claim)
         return { verdict, change: verdict.change, found, transitions: [], acts: [], tasks: [] };
-      const step = verdict.kind === 'write' ? verdict : NOTHING;
+      const step = verdict.kind === 'write' ? carried(verdict, options.carry) : NOTHING;
       const { result, ...followed } = await swap(step, scene, how);
       if (verdict.kind === 'recorded' && result === 'written')
         return { verdict, change: verdict.change, found, ...followed };

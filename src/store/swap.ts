@@ -48,7 +48,19 @@ export type StoreOptions = {
   clock: Clock;
   /** Remembers what was acknowledged. */
   pulse?: Pick<Pulse, 'process' | 'wrote' | 'hasReceiver'>;
+  carry?: Carry | undefined;
 };
+
+/** Where there are traces: what is being done here, in the trace that a change belongs to (a new one when it has none). */
+export type Carry = (trace: string | undefined) => string | undefined;
+
+/** Tasks that follow from a step, and the mails of an end, go on in the trace of whoever writes it. */
+export function carried(step: Step, carry: Carry | undefined): Step {
+  const [change, ...others] = step.changes;
+  if (!carry || !change || (step.tasks.length === 0 && change.closedAt === undefined)) return step;
+  const trace = carry(change.trace);
+  return trace === undefined ? step : { ...step, changes: [{ ...change, trace }, ...others] };
+}
 
 /**
  * Writes a step over what was read, with the tasks and audit lines that follow from it and, for

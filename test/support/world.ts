@@ -9,6 +9,7 @@ import { startInbox, type Inbox } from '../../stand-ins/inbox.ts';
 import { startTenant, type Tenant } from '../../stand-ins/tenant.ts';
 import type { TenantOptions } from '../../stand-ins/tenant/options.ts';
 import { readBothConfigs } from '../../src/config.ts';
+import type { Tracing } from '../../src/process/tracing.ts';
 import { startApi } from '../../src/process/start-api.ts';
 import { startWorkers, type RunningWorkers } from '../../workers/start-workers.ts';
 
@@ -21,6 +22,7 @@ export type WorldOptions = {
   workers?: boolean;
   /** How often the workers look for what no bell rang for; short, so that time that has passed is seen. */
   tickMs?: number;
+  tracing?: Tracing | undefined;
   /** For all tests of a file: who starts it closes it. */
   lasting?: true;
 };
@@ -94,11 +96,17 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     ...options.env,
   };
   const configs = readBothConfigs(env);
-  const api = await startApi(configs.api, { now, logTo });
+  const { tracing } = options;
+  const api = await startApi(configs.api, { now, logTo, tracing });
   const workers =
     options.workers === false
       ? undefined
-      : await startWorkers(configs.workers, { now, logTo, tickMs: options.tickMs ?? TICK_MS });
+      : await startWorkers(configs.workers, {
+          now,
+          logTo,
+          tracing,
+          tickMs: options.tickMs ?? TICK_MS,
+        });
   // A door that is still looking for its Redis answers 503, and a story would start with that.
   if (env['REDIS_URL'] === redisUrl)
     for (const { url } of [api, ...(workers ? [workers] : [])])
