@@ -36,7 +36,11 @@ export const brandOf = (s: Brands & { PUBLIC_URL: URL }): Brand => ({
   name: s.BRAND_NAME ?? s.PUBLIC_URL.hostname,
   color: s.BRAND_COLOR,
   ...(s.SUPPORT_URL ? { supportUrl: s.SUPPORT_URL.href } : {}),
-  ...(s.BRAND_LOGO_URL ? { logoUrl: s.BRAND_LOGO_URL.href } : {}),
+  ...(s.BRAND_LOGO_URL ? { logoUrl: inStyle(s.BRAND_LOGO_URL) } : {}),
   ...(s.BRAND_LEGAL === undefined ? {} : { legal: s.BRAND_LEGAL }),
   ...(s.TEMPLATES_DIR ? { templates: s.TEMPLATES_DIR } : {}),
 });
+
+/** A URL that stands in a style between quotes. */
+const inStyle = ({ href }: URL): string =>
+  href.replaceAll(/['()]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);

@@ -70,7 +70,7 @@ const BOTH: WordsOf<typeof shared> = {
   },
   BRAND_LOGO_URL: {
     about:
-      'A picture for the head of mails, https, shown 40 pixels high. Pages load nothing from elsewhere: theirs is pages/logo.svg or logo.png in TEMPLATES_DIR',
+      'A picture for the head of mails, above the name, https, 40 pixels high. Pages load nothing from elsewhere: theirs is pages/logo.svg or logo.png in TEMPLATES_DIR',
     example: 'https://example.com/logo.png',
   },
   BRAND_LEGAL: {

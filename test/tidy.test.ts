@@ -11,6 +11,7 @@ const FOLDERS = [
   'client',
   'stand-ins',
   'demo',
+  'preview',
   'test',
   'bench',
   'scripts',

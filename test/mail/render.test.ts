@@ -7,7 +7,7 @@ import { LOCALES, message, type Locale } from '../../src/locales/messages.ts';
 import type { MailFacts } from '../../src/mail/content.ts';
 import { renderMail } from '../../src/mail/render.ts';
 import { columnsOf } from '../../src/mail/wrap.ts';
-import { FACTS, linkTokenOf as token } from './facts.ts';
+import { FACTS, linkTokenOf as token } from '../../preview/facts.ts';
 
 const TEMPLATES = Object.keys(MAILS) as Template[];
 const EVERY = LOCALES.flatMap((locale) => TEMPLATES.map((template) => [template, locale] as const));

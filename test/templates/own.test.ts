@@ -15,7 +15,7 @@ import { SOURCES } from '../../src/templates/built-in.ts';
 import { Markup } from '../../src/templates/engine.ts';
 import { readTemplates } from '../../src/templates/own.ts';
 import { samplesOf } from '../../src/templates/samples.ts';
-import { FACTS } from '../mail/facts.ts';
+import { FACTS } from '../../preview/facts.ts';
 import { templatesDir } from './folder.ts';
 
 const ENTRY = '<p>{{ facts.new }}</p><a href="{{ links.confirm }}">Yes</a>';

@@ -1,6 +1,6 @@
-/** What the mails of tests tell of. */
-import { PURPOSES } from '../../src/domain/email-change.ts';
-import type { MailFacts } from '../../src/mail/content.ts';
+/** What previewed and tested mails and pages tell of. */
+import { PURPOSES } from '../src/domain/email-change.ts';
+import type { MailFacts } from '../src/mail/content.ts';
 
 export const linkTokenOf = (purpose: string): string =>
   `${purpose}-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ`.slice(0, 64);
