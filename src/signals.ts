@@ -33,6 +33,8 @@ type Told = {
   call: { method: string; status: string; seconds: number };
   /** Whether the tenant takes our credentials, and grants what we need. */
   access: { what: 'credentials' | 'scopes'; isGranted: boolean };
+  /** The account holds an address that is neither the old nor the new one, and a PATCH of ours may still land. */
+  drift: { change: string };
   /** A task has read the record that it is about. */
   opened: { change: string; trace: string | undefined };
 };

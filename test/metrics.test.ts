@@ -91,6 +91,9 @@ describe('the measures', () => {
     expect(samples.get('readdress_overdue_tasks')).toBe(1);
     expect(samples.get('readdress_oldest_overdue_seconds')).toBeGreaterThanOrEqual(90);
     expect(samples.get('readdress_parked_tasks')).toBe(0);
+    const age = (task: string) => samples.get(`readdress_overdue_task_age_seconds{task="${task}"}`);
+    expect(age('invite')).toBeGreaterThanOrEqual(90);
+    expect(age('commit')).toBe(0);
   });
 
   test('without Redis nothing is said of what waits there', async () => {

@@ -58,6 +58,10 @@ export async function readAccount(run: TaskRun) {
   // Redis' clock leapt ahead: a PATCH that was sent by the old time may still be on its way.
   const leapt = change.writing === true && deps.clock.leaptAgoMs() < longestMs;
   if (!leapt && !mayStillLand(change, readAt)) return { user };
+  // Whoever wrote that is written over when it lands, and nobody would know.
+  const known = [change.email, change.account?.email ?? change.email];
+  if (user?.email !== undefined && !known.some((email) => sameAddress(email, user.email)))
+    deps.signals.tell('drift', { change: change.id });
   // Noted by a version that did not say until when, or by a clock that has been set back since.
   const landsBy = change.landsBy ?? Infinity;
   const isUnknown = landsBy - readAt > longestMs;

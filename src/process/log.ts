@@ -75,6 +75,7 @@ export function logSignals({ hear }: Signals, log: Logger): void {
   hear('support', ({ call, change, requestId }) =>
     log[call === 'read' ? 'info' : 'warn']({ event: `support.${call}`, change, requestId }),
   );
+  hear('drift', ({ change }) => log.warn({ event: 'commit.drift_in_doubt', change }));
   const write = ([level, event, more]: Line, what: object) =>
     log[level]({ event, ...what, ...more });
   hear('task', ({ change, task, attempt, requestId, word, alarm, told }) => {

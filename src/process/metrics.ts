@@ -8,6 +8,7 @@ import type { Clock } from '../clock.ts';
 import type { Signals } from '../signals.ts';
 import type { ChangeStore } from '../store/changes.ts';
 import type { Pulse } from '../store/pulse.ts';
+import { KINDS } from '../store/lanes.ts';
 import { StoreUnavailable } from '../store/redis.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -70,6 +71,12 @@ export function createMetrics({ process = false } = {}) {
       buckets: SLOW_S,
       registers,
     }),
+    drift: new Counter({
+      name: 'readdress_drift_in_doubt_total',
+      help: "Readings that found somebody else's address while a write of ours may still land over it.",
+      labelNames: ['tenant'] as const,
+      registers,
+    }),
     access: new Gauge({
       name: 'readdress_tenant_access',
       help: 'At the start of workers: 1 when the tenant takes our credentials, and grants the scopes; else 0.',
@@ -85,6 +92,12 @@ export function createMetrics({ process = false } = {}) {
       redisWritable: gauge('readdress_redis_writable', '1 when Redis takes writes.'),
       overdue: ofEach('readdress_overdue_tasks', 'Due tasks that no worker has taken.'),
       oldest: ofEach('readdress_oldest_overdue_seconds', 'How long the oldest of them has waited.'),
+      age: new Gauge({
+        name: 'readdress_overdue_task_age_seconds',
+        help: 'How long the oldest due task of each kind has waited for a worker; none: 0.',
+        labelNames: ['task', 'tenant'] as const,
+        registers,
+      }),
       parked: ofEach('readdress_parked_tasks', 'Tasks out of the way until somebody replays them.'),
     },
   };
@@ -109,6 +122,7 @@ export function measureSignals({ hear }: Signals, metrics: Metrics, tenantName?:
   );
   hear('mail', ({ template, outcome }) => metrics.mails.inc({ template, outcome, ...tenant }));
   hear('support', ({ call }) => metrics.support.inc({ call, ...tenant }));
+  hear('drift', () => metrics.drift.inc(tenant));
   hear('access', ({ what, isGranted }) =>
     metrics.access.set({ what, ...tenant }, isGranted ? 1 : 0),
   );
@@ -136,18 +150,21 @@ export async function readMetrics(
     const now = clock.now();
     const found = await Promise.all(tenants.map(({ changes }) => changes.backlog(now)));
     backlog.redisUp.set(1);
-    for (const [i, { overdue, oldestMs, parked }] of found.entries()) {
+    for (const [i, { overdue, oldestMs, parked, ageMs }] of found.entries()) {
       const tenant = of(tenants[i]!.config.tenantName);
       backlog.overdue.set(tenant, overdue);
       backlog.oldest.set(tenant, oldestMs / 1000);
       backlog.parked.set(tenant, parked);
+      for (const task of KINDS)
+        backlog.age.set({ task, ...tenant }, Math.max(0, ageMs.get(task) ?? 0) / 1000);
     }
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error;
     backlog.redisUp.set(0);
     backlog.redisWritable.set(0);
     // No answer is not zero.
-    for (const gauge of [backlog.overdue, backlog.oldest, backlog.parked]) gauge.reset();
+    for (const gauge of [backlog.overdue, backlog.oldest, backlog.parked, backlog.age])
+      gauge.reset();
   }
   return registry.metrics();
 }

@@ -22,3 +22,12 @@ export function laneOf(task: string): Lane {
   const kind = task.split('.', 1)[0]!;
   return Object.hasOwn(LANE_OF, kind) ? LANE_OF[kind]! : 'upkeep';
 }
+
+/** Every kind of task that this build knows. */
+export const KINDS: readonly string[] = [...Object.keys(LANE_OF), 'keep', 'expire'];
+
+/** For measures: one of a closed set, whatever somebody put among the due tasks. */
+export function kindOfMember(member: string): string {
+  const kind = /^[^:]+:([^:.]+)/.exec(member)?.[1] ?? '';
+  return KINDS.includes(kind) ? kind : 'unknown';
+}

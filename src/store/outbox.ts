@@ -7,7 +7,7 @@
 import type { Result } from 'ioredis';
 import type { Clock } from '../clock.ts';
 import type { Keys } from './keys.ts';
-import { LANE_OF, LANES, type Lane } from './lanes.ts';
+import { kindOfMember, LANE_OF, LANES, type Lane } from './lanes.ts';
 import { answered, lua, type RedisClient } from './redis.ts';
 
 type Taken = [string, string, number, string, number, number, string | null];
@@ -37,6 +37,17 @@ export type Claim = {
 
 /** A claimed task with its record as it is stored. Of a member that is not ours `change` is empty, and `name` is all of it. */
 export type DueTask = { change: string; name: string; claim: Claim; stored: string | undefined };
+
+export type Backlog = {
+  /** How many due tasks nobody has taken, and for how long the oldest has waited. */
+  overdue: number;
+  oldestMs: number;
+  parked: number;
+  /** For how long the oldest of each kind has waited, where some wait. */
+  ageMs: ReadonlyMap<string, number>;
+};
+/** So many of a lane are looked at for the ages of its kinds. */
+const SAMPLE = 100;
 
 const MEMBER = /^([\w-]{1,64}):([^:]{1,100})$/;
 
@@ -119,16 +130,26 @@ export function createOutbox(redis: RedisClient, keys: Keys, clock: Clock) {
       return at === undefined ? undefined : Number(at);
     },
 
-    /** How many due tasks nobody has taken, for how long the oldest has waited, and how many are parked. */
-    async backlog(now: number): Promise<{ overdue: number; oldestMs: number; parked: number }> {
-      const [overdue, oldest, parked] = await answered(
+    /** What nobody has taken, and what is out of the way. */
+    async backlog(now: number): Promise<Backlog> {
+      const [overdue, oldest, parked, ...lanes] = await answered(
         Promise.all([
           redis.zcount(keys.due, '-inf', now),
           redis.zrange(keys.due, '0', '0', 'WITHSCORES'),
           redis.zcard(keys.parked),
+          ...LANES.map((lane) =>
+            redis.zrangebyscore(keys.lane(lane), '-inf', now, 'WITHSCORES', 'LIMIT', 0, SAMPLE),
+          ),
         ]),
       );
-      return { overdue, oldestMs: Math.max(0, now - Number(oldest[1] ?? now)), parked };
+      const ageMs = new Map<string, number>();
+      for (const lane of lanes)
+        for (let i = 0; i < lane.length; i += 2) {
+          const kind = kindOfMember(lane[i]!);
+          // The oldest of a lane come first.
+          if (!ageMs.has(kind)) ageMs.set(kind, now - Number(lane[i + 1]));
+        }
+      return { overdue, oldestMs: Math.max(0, now - Number(oldest[1] ?? now)), parked, ageMs };
     },
 
     /** Tasks that were taken out of the way, oldest first, and why; builds before 0.2 did not say. */
