@@ -31,8 +31,9 @@ type Framework = {
   /** The checker, and a mistake that it has to find. */
   check: string;
   mistake: readonly [right: string, wrong: string];
-  /** What makes scripts of it, where the bundler can not. */
+  /** What makes scripts of it, where the bundler can not, and which. */
   compile?: string;
+  built?: string;
   plugin?: (load: NodeJS.Require) => Plugin;
 };
 
@@ -42,7 +43,7 @@ const FRAMEWORKS: Record<string, Framework> = {
     main: `import { createElement } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Auth0Provider } from '@auth0/auth0-react';
-import { AccountPage } from './AccountPage.tsx';
+import { AccountPage } from 'the-piece';
 createRoot(document.querySelector('main')).render(createElement(Auth0Provider, OPTIONS, createElement(AccountPage)));`,
     packages: 'react react-dom @types/react @auth0/auth0-react',
     check: 'typescript/bin/tsc -p .',
@@ -52,7 +53,7 @@ createRoot(document.querySelector('main')).render(createElement(Auth0Provider, O
     piece: 'AccountPage.vue',
     main: `import { createApp } from 'vue';
 import { createAuth0 } from '@auth0/auth0-vue';
-import AccountPage from './AccountPage.vue';
+import AccountPage from 'the-piece';
 createApp(AccountPage).use(createAuth0(OPTIONS)).mount('main');`,
     packages: 'vue vue-tsc @auth0/auth0-vue',
     check: 'vue-tsc/bin/vue-tsc.js -p .',
@@ -78,7 +79,7 @@ createApp(AccountPage).use(createAuth0(OPTIONS)).mount('main');`,
   Svelte: {
     piece: 'AccountPage.svelte',
     main: `import { mount } from 'svelte';
-import AccountPage from './AccountPage.svelte';
+import AccountPage from 'the-piece';
 mount(AccountPage, { target: document.querySelector('main') });`,
     packages: 'svelte svelte-check @auth0/auth0-spa-js',
     check: 'svelte-check/bin/svelte-check --tsconfig ./tsconfig.json --output machine',
@@ -103,13 +104,14 @@ mount(AccountPage, { target: document.querySelector('main') });`,
     main: `import '@angular/compiler';
 import { bootstrapApplication } from '@angular/platform-browser';
 import { provideAuth0 } from '@auth0/auth0-angular';
-import { AccountPage } from './built/account-page.component.js';
+import { AccountPage } from 'the-piece';
 bootstrapApplication(AccountPage, { providers: [provideAuth0(OPTIONS)] });`,
     packages:
       '@angular/common @angular/compiler @angular/compiler-cli @angular/core @angular/platform-browser @angular/router @auth0/auth0-angular rxjs',
     check: '@angular/compiler-cli/bundles/src/bin/ngc.js -p .',
     mistake: ['maxAge === undefined', "maxAge === 'undefined'"],
     compile: '@angular/compiler-cli/bundles/src/bin/ngc.js -p tsconfig.right.json',
+    built: 'built/account-page.component.js',
   },
 };
 type VueCompiler = {
@@ -227,6 +229,7 @@ describeInBrowser('the pieces of docs/spa.md', ({ open }) => {
         const { outputFiles } = await build({
           entryPoints: [join(folder, 'main.js')],
           absWorkingDir: folder,
+          alias: { 'the-piece': join(folder, framework.built ?? framework.piece) },
           bundle: true,
           format: 'esm',
           jsx: 'automatic',
