@@ -37,6 +37,8 @@ export type Outcome = { status: Status; reason?: Reason; awaiting?: Side[] };
 export type EmailChange = Outcome & {
   id: string;
   email: string;
+  /** For people to read, where the domain has other letters than ASCII. */
+  displayEmail?: string;
   requestedAt: string;
   expiresAt: string;
   /** A resend before this is refused with `too-many-requests`. */
@@ -65,6 +67,9 @@ export type Inspection = Outcome & {
   purpose: Purpose;
   email: string;
   currentEmail?: string;
+  /** The same for people to read, where a domain has other letters than ASCII. */
+  displayEmail?: string;
+  displayCurrentEmail?: string;
   expiresAt: string;
   /** The language of the mail that the link came in. */
   locale: string;

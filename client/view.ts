@@ -68,7 +68,11 @@ export function createView(
 
     base.part = `base ${change?.status ?? ''}`;
     base.ariaLabel = strings.title;
-    say(words, change ? wordsFor(change, isLost, strings) : '', change?.email);
+    say(
+      words,
+      change ? wordsFor(change, isLost, strings) : '',
+      change?.displayEmail ?? change?.email,
+    );
     const said = problem ? explain(problem) : '';
     const isBelow = [email, code].map((one) => one.render(state, said));
     say(error, isBelow.includes(true) ? '' : said);

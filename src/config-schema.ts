@@ -76,6 +76,7 @@ export const api = z.object({
   NODE_ENV: z.string().optional(),
   DPOP: z.enum(['off', 'allowed', 'required'], 'write off, allowed or required').default('off'),
   CONFIRM_BY: z.enum(['link', 'session'], 'write link or session').default('link'),
+  CHECK_MX: z.enum(['on', 'off'], 'write on or off').default('off'),
   DISPOSABLE: z.enum(['allow', 'refuse'], 'write allow or refuse').default('allow'),
   CORS_ORIGINS: urls.prefault(''),
   RETURN_URLS: exactUrls.prefault(''),

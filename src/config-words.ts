@@ -178,6 +178,10 @@ const API: WordsOf<typeof api> = {
     about:
       'Access tokens bound to a key of the app (DPoP, RFC 9449): off, allowed beside plain ones, or required',
   },
+  CHECK_MX: {
+    about:
+      'on: a new address whose domain takes no mail, by its DNS, is not taken. Asked for 1.5 s at most and kept for a while; no answer is no refusal',
+  },
   DISPOSABLE: {
     about:
       'refuse: new addresses at providers of throw-away mailboxes are not taken (the community list of them)',

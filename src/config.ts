@@ -122,6 +122,7 @@ const apiConfig = (s: Api) =>
     confirmInApp: s.CONFIRM_BY === 'session' ? s.CONFIRM_URL?.href : undefined,
     /** Whether addresses that are thrown away after use are refused. */
     refusesDisposable: s.DISPOSABLE === 'refuse',
+    checksMx: s.CHECK_MX === 'on',
     corsOrigins: s.CORS_ORIGINS.map((origin) => new URL(origin).origin),
     returnUrls: s.RETURN_URLS,
     trustProxy: s.TRUST_PROXY,

@@ -40,6 +40,8 @@ export type Deps<C extends Config = Config> = {
 /** What a host may put in place of the process's own: a test's clock and hurry, randomness, measures, a log sink. */
 export type Ambient = Partial<Pick<Deps, 'now' | 'clock' | 'random' | 'metrics'>> & {
   logTo?: DestinationStream;
+  /** Asked in place of the machine's own. */
+  dnsServers?: readonly string[];
   /** How often the workers look for what no bell rang for. */
   tickMs?: number;
   tracing?: Tracing | undefined;

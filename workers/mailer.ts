@@ -17,8 +17,8 @@ export type OutgoingMail = {
   html: string;
   /** Without angle brackets and domain; the same for every attempt at the same mail. */
   id: string;
-  /** The id of an earlier mail that this one closes. */
-  answers?: string | undefined;
+  /** The ids of the mails before it in its thread, from the first on. */
+  thread?: readonly string[];
   locale: string;
 };
 
@@ -109,8 +109,8 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
           to: { name: '', address: to },
           envelope: { from: from.address, to: [{ name: '', address: to }] },
           messageId: idOf(mail.id),
-          inReplyTo: idOf(mail.answers),
-          references: idOf(mail.answers),
+          inReplyTo: idOf(mail.thread?.at(-1)),
+          references: mail.thread?.map((id) => idOf(id)!),
           subject: mail.subject,
           text: mail.text,
           html: mail.html,
@@ -119,7 +119,7 @@ export function openMailer({ config }: Deps<WorkerConfig>): Mailer {
             'X-Auto-Response-Suppress': 'All',
             'Content-Language': mail.locale,
             // Mails of one subject are folded into one otherwise, and what repeats is hidden.
-            ...(mail.answers === undefined ? { 'X-Entity-Ref-ID': mail.id } : {}),
+            ...(mail.thread?.length ? {} : { 'X-Entity-Ref-ID': mail.id }),
             ...relayHeaders(mail.id, { told, host: smtpUrl.hostname }),
           },
           signal,

@@ -3,10 +3,9 @@
  * byte, so that a crash in between costs at most one repetition under the same Message-ID.
  */
 import { undoUntil } from '../src/domain/keep.ts';
-import { maskEmail } from '../src/domain/email-address.ts';
+import { displayEmail, maskEmail } from '../src/domain/email-address.ts';
 import { recorded, type EmailChange, type Purpose } from '../src/domain/email-change.ts';
 import {
-  answered,
   MAILS,
   mailDeferred,
   mailGivenUp,
@@ -15,6 +14,7 @@ import {
   mailSent,
   parseMailTask,
   startMail,
+  thread,
   usefulUntil,
   type Template,
 } from '../src/domain/mails.ts';
@@ -110,6 +110,8 @@ const isInDoubt = ({ mails }: EmailChange, name: string): boolean =>
 const isSettled = ({ mails }: EmailChange, name: string): boolean =>
   mails[name] === 'sent' || mails[name] === 'failed';
 
+const masked = (address: string): string => displayEmail(maskEmail(address), 'other');
+
 /** What each mailbox may see: its own address in clear, the other side's masked. */
 function compose(
   { config, now }: WorkerDeps,
@@ -125,8 +127,9 @@ function compose(
     Object.fromEntries(links.map((purpose) => [purpose, make(purpose)]));
   const facts: MailFacts = {
     brand: config.brand,
-    email: side === 'new' ? change.email : maskEmail(change.email),
-    currentEmail: side === 'new' && current !== undefined ? maskEmail(current) : current,
+    email: side === 'new' ? displayEmail(change.email) : masked(change.email),
+    currentEmail:
+      current === undefined ? undefined : side === 'new' ? masked(current) : displayEmail(current),
     links: byPurpose((purpose) => linkUrl(config, change, purpose)),
     codes: byPurpose((purpose) => linkToken(change, purpose)),
     now: now(),
@@ -148,11 +151,10 @@ function compose(
     password: passwordOf(change),
     passwordResetUrl: config.passwordResetUrl,
   };
-  const earlier = answered(change, template);
   return {
     to,
     id: `${change.id}.${name}`,
-    answers: earlier === undefined ? undefined : `${change.id}.${earlier}`,
+    thread: thread(change, template).map((earlier) => `${change.id}.${earlier}`),
     locale,
     ...renderMail(template, locale, facts, also),
   };

@@ -145,15 +145,19 @@ export function maskEmail(address: string): string {
 const DOTS = '•••';
 
 /**
- * The address for people to read: the domain in its own script where that can not be taken for
- * another name, else the A-labels as they are (`xn--gthub-n4a`, for `gıthub`).
+ * The address for people to read: the domain in its own script. Where that could be taken for another name, or is not
+ * the reader's own, the A-labels stand beside it: `ada@gıthub.com (xn--gthub-n4a.com)`.
  */
-export function displayEmail(address: string): string {
+export function displayEmail(address: string, whose: 'own' | 'other' = 'own'): string {
   const at = address.lastIndexOf('@');
-  const domain = domainToUnicode(address.slice(at + 1));
+  const ascii = address.slice(at + 1);
+  const domain = domainToUnicode(ascii);
+  if (domain === ascii.toLowerCase() || !/^[\p{L}\p{M}\p{N}\p{So}\u30fb.-]+$/u.test(domain))
+    return address;
+  const shown = `${address.slice(0, at)}@${domain}`;
   const clear =
     domain.split('.').every(isClearLabel) || CLEAR_DOMAINS.some((it) => it.test(domain));
-  return clear ? `${address.slice(0, at)}@${domain}` : address;
+  return whose === 'own' && clear ? shown : `${shown} (${ascii})`;
 }
 
 /** Latin with an accent above or a cedilla; Chinese and Japanese; Korean: one of them in a label. */

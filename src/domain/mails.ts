@@ -149,20 +149,21 @@ export const mailMuted = (change: EmailChange, name: string): Step =>
 const overtaken = (before: EmailChange, after: EmailChange, now: number): Task[] =>
   !tellsCurrent(before) && tellsCurrent(after) ? [taskOf(after, 'mail.stopped', now)] : [];
 
-/** The mail that a mail is about, if it was sent: programs show it in the same thread. */
-export function answered({ mails }: EmailChange, template: Template): string | undefined {
-  const answers = ANSWERS[template];
-  return Object.keys(mails).findLast(
-    (name) => answers?.includes(parseMailTask(name)!.template) && mails[name] === 'sent',
-  );
+/**
+ * The mails of the same story that this mailbox has: programs show all of them in one thread. The last is the one
+ * that a mail answers. An invitation begins a thread, and so does its repetition, which else would be folded away.
+ */
+export function thread({ mails }: EmailChange, template: Template): string[] {
+  const { to } = MAILS[template];
+  if (BEGINS.includes(template)) return [];
+  const told = Object.keys(mails).filter((name) => {
+    const task = parseMailTask(name);
+    return task !== undefined && MAILS[task.template].to === to && mails[name] === 'sent';
+  });
+  const first = told.findLast((name) => BEGINS.includes(parseMailTask(name)!.template));
+  return first === undefined ? told : told.slice(told.indexOf(first));
 }
-const ANSWERS: Partial<Record<Template, readonly Template[]>> = {
-  failed: ['confirm'],
-  stopped: ['notice', 'approve', 'reminder'],
-  refused: ['changed'],
-  restored: ['changed'],
-  undone: ['done'],
-};
+const BEGINS: readonly Template[] = ['confirm', 'notice', 'informed', 'approve'];
 
 /** What the current mailbox may answer by silence. */
 const ASKS: readonly Template[] = ['approve', 'reminder'];

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { ApiConfig } from '../config.ts';
 import type { Deps } from '../deps.ts';
+import { createMailServers, type MailServers } from './mail-servers.ts';
 import { createPostOffice, type PostOffice } from '../store/postage.ts';
 import { createLocalLimiter, createSharedLimiter, type Limiter } from '../store/limits.ts';
 
@@ -18,6 +19,8 @@ export type App = FastifyInstance<
 export type ApiDeps = Deps<ApiConfig> & {
   limits: { user: Limiter; support: Limiter; ip: Limiter; link: Limiter; page: Limiter };
   postage: PostOffice;
+  /** Where the DNS is asked about new addresses. */
+  mailServers: MailServers | undefined;
   inline: Inline | undefined;
 };
 
@@ -29,7 +32,11 @@ export type Inline = {
   settled(requestId: string): Promise<void>;
 };
 
-export function withLimits(deps: Deps<ApiConfig>, inline?: Inline): ApiDeps {
+export function withLimits(
+  deps: Deps<ApiConfig>,
+  inline?: Inline,
+  dnsServers: readonly string[] = [],
+): ApiDeps {
   const { limits } = deps.config;
   return {
     ...deps,
@@ -43,5 +50,6 @@ export function withLimits(deps: Deps<ApiConfig>, inline?: Inline): ApiDeps {
       page: createLocalLimiter(limits.ip),
     },
     postage: createPostOffice(deps),
+    mailServers: deps.config.checksMx ? createMailServers(deps.now, dnsServers) : undefined,
   };
 }

@@ -39,6 +39,7 @@ export async function openDoor(
           wakeUps: { ...opened.wakeUps, ring: (_tasks, requestId) => inline.ring(requestId) },
         },
     inline,
+    ambient.dnsServers,
   );
   const readiness = createReadiness(deps);
   const app = await buildApp(deps, readiness, reach);

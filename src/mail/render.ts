@@ -170,8 +170,10 @@ const WORDS: readonly Fact[] = ['validUntil', 'undoUntil', 'waivesAt', 'askedAt'
 /** `Firefox, Windows, Germany`, as far as it is known. */
 function originOf(locale: Locale, { browser, system, country }: Origin = {}): string | undefined {
   const names = [browser, system, country && countryName(locale, country)];
-  return names.filter(Boolean).join(', ') || undefined;
+  return names.filter(Boolean).join(COMMAS[locale] ?? ', ') || undefined;
 }
+
+const COMMAS: Partial<Record<Locale, string>> = { ar: '، ', ja: '、', 'zh-Hans': '、' };
 
 /** An address can neither start a new line in the text part nor turn the direction of what follows. */
 const plain = (address: string): string => address.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '');

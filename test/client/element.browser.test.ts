@@ -271,6 +271,13 @@ describeInBrowser('the element', ({ open }) => {
       await picture(page, 'element-pending-rtl');
     });
 
+    test('a domain in letters of its own is shown as its owner wrote it', async () => {
+      const host = await startHost();
+      const page = await host.open(await tab());
+      await ask(page, 'ada@bücher.example.org');
+      await expectText(page, MAILED.replace(NEW, 'ada@bücher.example.org'));
+    });
+
     test('a language tag that is none is no obstacle', async () => {
       const host = await startHost();
       host.html = host.html.replace('lang="en"', 'lang="en_US"');

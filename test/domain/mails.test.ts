@@ -8,6 +8,7 @@ import {
   mailSent,
   parseMailTask,
   startMail,
+  thread,
 } from '../../src/domain/mails.ts';
 import { SITUATIONS, SOON, written } from './stories.ts';
 
@@ -136,4 +137,29 @@ test('whatever happens, a mail is accepted at most twice, and twice only after a
       expect(accepted).toBeLessThanOrEqual(doubts === 0 ? 1 : 2);
     }),
   );
+});
+
+test('all mails of a story are in one thread, which an invitation begins', () => {
+  const { invited } = SITUATIONS;
+  const after = (...names: string[]): EmailChange => ({
+    ...invited,
+    mails: Object.fromEntries(names.map((name) => [name, 'sent'])),
+  });
+  const told = after(
+    'mail.notice',
+    'mail.confirm.1',
+    'mail.confirm.2',
+    'mail.done',
+    'mail.changed',
+  );
+  expect(thread(told, 'done')).toEqual(['mail.confirm.2', 'mail.done']);
+  expect(thread(told, 'restored')).toEqual(['mail.notice', 'mail.changed']);
+  expect(thread(told, 'confirm')).toEqual([]);
+  expect(thread(after('mail.approve.1', 'mail.reminder.1'), 'stopped')).toEqual([
+    'mail.approve.1',
+    'mail.reminder.1',
+  ]);
+  expect(thread(after('mail.done'), 'undone')).toEqual(['mail.done']);
+  // What did not arrive is in no thread.
+  expect(thread({ ...invited, mails: { 'mail.notice': 'failed' } }, 'stopped')).toEqual([]);
 });

@@ -23,6 +23,8 @@ export type WorldOptions = {
   /** How often the workers look for what no bell rang for; short, so that time that has passed is seen. */
   tickMs?: number;
   tracing?: Tracing | undefined;
+  /** In place of the machine's own, for CHECK_MX. */
+  dnsServers?: readonly string[];
   /** For all tests of a file: who starts it closes it. */
   lasting?: true;
 };
@@ -97,7 +99,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   };
   const configs = readBothConfigs(env);
   const { tracing } = options;
-  const api = await startApi(configs.api, { now, logTo, tracing });
+  const { dnsServers = [] } = options;
+  const api = await startApi(configs.api, { now, logTo, tracing, dnsServers });
   const workers =
     options.workers === false
       ? undefined

@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ApiConfig } from '../../config.ts';
+import type { ApiDeps } from '../api-deps.ts';
 import type { EmailChange } from '../../domain/email-change.ts';
 import { parseEmail } from '../../domain/email-address.ts';
 import { explainEmail } from '../../domain/email-fault.ts';
@@ -63,6 +64,17 @@ export function readAsked(
     origin: originOf(config, req),
     returnTo,
   };
+}
+
+/**
+ * With CHECK_MX: an address of a domain that takes no mail is none.
+ * @throws {Problem} invalid-email
+ */
+export async function checkMailServer({ mailServers }: ApiDeps, email: string): Promise<void> {
+  if (await mailServers?.takesNone(email))
+    throw new Problem('invalid-email', {
+      errors: [{ pointer: '#/email', detail: 'The domain of this address takes no mail.' }],
+    });
 }
 
 /** Far beyond what any user store makes; Auth0's own ids are 30 characters long. */

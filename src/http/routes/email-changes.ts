@@ -21,7 +21,7 @@ import { reached } from '../../signals.ts';
 import type { Decided, Rule } from '../../store/changes.ts';
 import type { Wish } from '../../store/postage.ts';
 import type { Found } from '../../store/records.ts';
-import { readAsked, requestBody } from './asked.ts';
+import { checkMailServer, readAsked, requestBody } from './asked.ts';
 import { decideOwn, findOwn, written } from './own-change.ts';
 import {
   accepted,
@@ -57,6 +57,7 @@ export function registerEmailChanges(app: App, deps: ApiDeps): void {
     async (req, reply) => {
       const { sub } = req.user;
       const asked = readAsked(config, req, sub, req.body);
+      await checkMailServer(deps, asked.email);
 
       const going = await changes.readGoing(sub);
       const latest = going.latest?.value;

@@ -24,7 +24,7 @@ import { limitPerIp } from '../plugins/rate-limit.ts';
 import { Problem, refusalProblem } from '../problems.ts';
 import type { Found } from '../../store/records.ts';
 import { createSettling, isUnderWay } from './settling.ts';
-import { inspectionSchema, stateOf, stateSchema, problemSchema } from './views.ts';
+import { inspectionSchema, problemSchema, readable, stateOf, stateSchema } from './views.ts';
 import { reached } from '../../signals.ts';
 
 // No length of its own: what is too long is a wrong token like any other, and the body is bounded.
@@ -51,13 +51,17 @@ export function registerLinks(app: App, deps: ApiDeps): void {
     },
     async (req) => {
       const { change, purpose } = await findByToken(deps, tokenFromPaste(req.body.token));
-      const current = change.account?.email;
+      const current = change.account?.email && maskEmail(change.account.email);
+      const email = purpose === 'confirm' ? change.email : maskEmail(change.email);
+      const whose = purpose === 'confirm' ? 'own' : 'other';
       const until = purpose === 'undo' ? undoUntil(change) : undefined;
       return {
         purpose,
         ...stateOf(change, now()),
-        email: purpose === 'confirm' ? change.email : maskEmail(change.email),
-        currentEmail: current === undefined ? undefined : maskEmail(current),
+        email,
+        displayEmail: readable(email, whose),
+        currentEmail: current,
+        displayCurrentEmail: current && readable(current, 'other'),
         locale: localeAmong(config.languages, languageOfMail(change, purpose)),
         expiresAt: new Date(until ?? change.expiresAt).toISOString(),
       };

@@ -8,7 +8,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ApiDeps, App } from '../api-deps.ts';
 import { formOfPaste, tokenFromPaste } from '../../../client/paste.js';
-import { maskEmail } from '../../domain/email-address.ts';
+import { displayEmail, maskEmail } from '../../domain/email-address.ts';
 import { PURPOSES, type Purpose } from '../../domain/email-change.ts';
 import { languageOfMail, mendLink } from '../../links.ts';
 import { ASSETS, ownAssets, pagePolicy } from '../pages/assets.ts';
@@ -134,7 +134,10 @@ export async function registerPages(app: App, deps: ApiDeps): Promise<void> {
         basePath,
         outcome: outcomeOf(purpose, change, now()) ?? PROCESSING,
         // Its own mailbox may read the address in full: a slip in it can still be seen.
-        email: purpose === 'confirm' ? change.email : maskEmail(change.email),
+        email:
+          purpose === 'confirm'
+            ? displayEmail(change.email)
+            : displayEmail(maskEmail(change.email), 'other'),
         passwordResetUrl: config.passwordResetUrl,
         languages: speech.languagesFor('/result', `receipt=${req.query.receipt}&`),
         returnTo: change.returnTo,

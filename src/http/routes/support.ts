@@ -15,7 +15,7 @@ import { authenticateSupport } from '../auth/support.ts';
 import { causeOf } from '../plugins/cause.ts';
 import { enforce, limitPerIp } from '../plugins/rate-limit.ts';
 import { Problem } from '../problems.ts';
-import { readAsked, requestBody } from './asked.ts';
+import { checkMailServer, readAsked, requestBody } from './asked.ts';
 import { findOwn, written } from './own-change.ts';
 import { changeSchema, problemSchema, viewOf } from './views.ts';
 
@@ -99,6 +99,7 @@ export function registerSupport(app: App, deps: ApiDeps): void {
       const { actor: by, ...wish } = req.body;
       // Where the help desk sits says nothing of the user.
       const { origin: _, ...asked } = readAsked(config, req, sub, wish);
+      await checkMailServer(deps, asked.email);
       enforce(await limits.support.take('support'), 'support', reply);
       const [latest] = await changesOf(deps, sub);
       const isSame = latest?.status === 'pending' && sameAddress(latest.email, asked.email);

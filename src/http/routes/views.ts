@@ -1,6 +1,7 @@
 /** What callers see of a change: the JSON shapes of the API, for answers and for OpenAPI. */
 import { z } from 'zod';
 import type { ApiConfig } from '../../config.ts';
+import { displayEmail } from '../../domain/email-address.ts';
 import {
   awaiting,
   isOver,
@@ -13,11 +14,19 @@ import { KEEPING, keepingOf, undoUntil } from '../../domain/keep.ts';
 const status = z.enum(STATUSES);
 const time = z.iso.datetime();
 
+const displayed = z
+  .string()
+  .optional()
+  .describe(
+    'The address for people to read, where its domain has other letters than ASCII: `ada@bücher.example`, and with the A-labels beside it where it could be taken for another name.',
+  );
+
 export const changeSchema = z.object({
   id: z.string(),
   status,
   reason: z.string().optional().describe('Why it was rejected.'),
   email: z.string(),
+  displayEmail: displayed,
   requestedAt: time,
   expiresAt: time,
   resendAfter: time,
@@ -65,7 +74,9 @@ export const inspectionSchema = z.object({
   status,
   reason: z.string().optional(),
   email: z.string(),
+  displayEmail: displayed,
   currentEmail: z.string().optional(),
+  displayCurrentEmail: displayed,
   expiresAt: time,
   awaiting: z.array(z.enum(['new', 'current'])).optional(),
   locale: z.string().describe('The language of the mail that the link came in.'),
@@ -102,6 +113,12 @@ export const shown = { 200: changeSchema, '4xx': problemSchema };
 const iso = (at: number): string => new Date(at).toISOString();
 const isoOf = (at: number | undefined) => (at === undefined ? undefined : iso(at));
 
+/** Where people read an address in other letters than machines do. */
+export function readable(address: string, whose: 'own' | 'other'): string | undefined {
+  const shown = displayEmail(address, whose);
+  return shown === address ? undefined : shown;
+}
+
 /** A pending change past its time is expired, whether or not a worker has come round to say so. */
 const statusOf = (change: EmailChange, now: number): EmailChange['status'] =>
   change.status === 'pending' && isOver(change, now) ? 'expired' : change.status;
@@ -121,6 +138,7 @@ export function viewOf(change: EmailChange, now: number): z.output<typeof change
     id: change.id,
     ...stateOf(change, now),
     email: change.email,
+    displayEmail: readable(change.email, 'own'),
     requestedAt: iso(change.requestedAt),
     expiresAt: iso(change.expiresAt),
     resendAfter: iso(change.resendAfter),

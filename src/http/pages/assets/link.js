@@ -87,8 +87,8 @@ const byId = (id) => document.getElementById(id);
     if (link.locale && link.locale !== lang && isRead && !form.action.includes('?'))
       return speak(`?lang=${link.locale}`);
     const until = new Date(link.expiresAt);
-    put('current', link.currentEmail);
-    put('new', link.email);
+    put('current', link.displayCurrentEmail ?? link.currentEmail);
+    put('new', link.displayEmail ?? link.email);
     put('until', until > Date.now() && wordsUntil(until));
     return ['review'];
   }
