@@ -6,7 +6,7 @@ import { openFiller } from '../fill.ts';
 import { callAll } from '../load.ts';
 import { clickOf, newAddress, openStage, requestOf, type Stage } from '../stage.ts';
 
-const CHANGES = 300;
+const CHANGES = 200;
 const SIZES = [1000, 10_000, 100_000];
 const ROUNDS = 3;
 
