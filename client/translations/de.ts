@@ -13,7 +13,7 @@ export default {
     'Unsere E-Mail erreicht Ihre aktuelle Adresse nicht. Brechen Sie ab und wenden Sie sich an den Support.',
   until: 'Der Link läuft {left} ab.',
   waives: 'Ohne Antwort wird die Änderung {left} wirksam.',
-  codeLabel: 'Oder geben Sie den achtstelligen Code für die App ein',
+  codeLabel: 'Oder geben Sie den achtstelligen App-Code ein',
   codeSubmit: 'Bestätigen',
   resend: 'Noch einmal senden',
   resendIn: 'Noch einmal senden ist {left} möglich.',
@@ -38,7 +38,7 @@ export default {
   'same-email': 'Das ist bereits Ihre Adresse.',
   'email-taken': 'Ein anderes Konto verwendet diese Adresse.',
   'address-drifted': 'Ihre Adresse wurde an anderer Stelle geändert.',
-  'credentials-changed': 'Ihr Passwort wurde zurückgesetzt, deshalb wurde die Änderung angehalten.',
+  'credentials-changed': 'Ihr Passwort wurde zurückgesetzt, deshalb wurde die Änderung gestoppt.',
   'unsupported-identity':
     'Sie melden sich über einen anderen Anbieter an; ändern Sie die Adresse dort.',
   undeliverable: 'Diese Adresse ist nicht erreichbar. Prüfen Sie die Schreibweise.',

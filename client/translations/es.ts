@@ -13,7 +13,7 @@ export default {
     'Nuestro correo no llega a su dirección actual. Cancele y consulte a la asistencia.',
   until: 'El enlace caduca {left}.',
   waives: 'Si no hay respuesta, el cambio se hará {left}.',
-  codeLabel: 'O escriba el código de ocho dígitos para la aplicación',
+  codeLabel: 'O escriba el código de la aplicación, de ocho dígitos',
   codeSubmit: 'Confirmar',
   resend: 'Enviar de nuevo',
   resendIn: 'Se puede enviar de nuevo {left}.',

@@ -13,7 +13,7 @@ export default {
     'Notre e-mail n’arrive pas à votre adresse actuelle. Annulez, puis contactez l’assistance.',
   until: 'Le lien expire {left}.',
   waives: 'Sans réponse, le changement sera fait {left}.',
-  codeLabel: 'Ou saisissez le code à huit chiffres pour l’application',
+  codeLabel: 'Ou saisissez le code de l’application, à huit chiffres',
   codeSubmit: 'Confirmer',
   resend: 'Renvoyer',
   resendIn: 'Un nouvel envoi sera possible {left}.',

@@ -13,7 +13,7 @@ export default {
     'La nostra e-mail non arriva al Suo indirizzo attuale. Annulli e contatti l’assistenza.',
   until: 'Il link scade {left}.',
   waives: 'Senza risposta la modifica avviene {left}.',
-  codeLabel: 'Oppure digiti il codice di otto cifre per l’app',
+  codeLabel: 'Oppure digiti il codice dell’app, di otto cifre',
   codeSubmit: 'Conferma',
   resend: 'Invia di nuovo',
   resendIn: 'Si può inviare di nuovo {left}.',
