@@ -116,6 +116,9 @@ const isolate = (values: Record<string, string>): Record<string, string> =>
     ]),
   );
 
+/** For where the marks of `isolate` would be seen: the title of a window, a terminal. */
+export const withoutMarks = (text: string): string => text.replaceAll(/[\u2066-\u2069]/g, '');
+
 /** The country of this ISO 3166 code; `undefined` for what is none. */
 export function countryName(locale: Locale, code: string): string | undefined {
   const names =

@@ -11,6 +11,7 @@ import {
   countryName,
   direction,
   message,
+  withoutMarks,
   type Locale,
   type MessageKey,
 } from '../locales/messages.ts';
@@ -65,7 +66,7 @@ export function renderMail(
   const inHtml = frame((body) => new Markup(html.print(names(body), body).trim()));
   return {
     subject: subjects[0]!,
-    text: `${text.print(layouts, inText).trim()}\n`,
+    text: `${withoutMarks(text.print(layouts, inText)).trim()}\n`,
     html: html.print(layouts, inHtml),
   };
 }

@@ -212,3 +212,10 @@ test('an undo deadline is a date, in the zone of its reader', () => {
     'You can undo this until:\n    August 25, 2026\n',
   );
 });
+
+test('a text has no marks that a terminal would show, and neither has a subject', () => {
+  for (const [template, locale] of EVERY) {
+    const { text, subject } = renderMail(template, locale, FACTS);
+    expect(text + subject).not.toMatch(/\p{Cf}/u);
+  }
+});

@@ -1,5 +1,5 @@
 /** The frame around every page, and the template that prints it. */
-import { direction, message, type Locale } from '../../locales/messages.ts';
+import { direction, message, withoutMarks, type Locale } from '../../locales/messages.ts';
 import type { Brand } from '../../mail/brand.ts';
 import { BUILT_IN } from '../../templates/built-in.ts';
 import type { PageKind, PageScope, PartsOf } from '../../templates/scopes.ts';
@@ -33,7 +33,8 @@ export function render<K extends PageKind>(kind: K, page: Page, parts: PartsOf[K
     locale,
     title,
     dir: direction(locale),
-    documentTitle: message(locale, 'page.title', { title, brand: brand.name }),
+    // Tab bars show marks of direction as boxes.
+    documentTitle: withoutMarks(message(locale, 'page.title', { title, brand: brand.name })),
     brand: {
       name: brand.name,
       supportUrl: brand.supportUrl ?? null,
