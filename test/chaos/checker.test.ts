@@ -93,6 +93,12 @@ test('a history without a fault has no violation', () => {
   expect(check(good(), NONE)).toEqual([]);
 });
 
+test('a mailbox that the tenant did not call verified has nothing to undo, and no mail of it', () => {
+  const account = { ...committed.account!, emailVerified: false };
+  const history = endedAs(good(), { account, mails: { 'mail.done': 'sent' } }, NEW);
+  expect(check(history, NONE)).toEqual([]);
+});
+
 const OLD = 'old@old.example';
 const NEW = 'new@new.example';
 const bad: [string, History, RegExp][] = [

@@ -97,13 +97,14 @@ function checkEnded({ told, restored }: History, records: Records): string[] {
     const owed: Record<string, string[]> = {
       committed: [
         'mail.done',
-        ...(record.account?.email === undefined ? [] : [`mail.${toldBy(record)}`]),
+        // A mailbox that the tenant did not call verified has no undo, and is not written to again.
+        ...(record.account?.emailVerified ? [`mail.${toldBy(record)}`] : []),
       ],
       rejected: record.agreed.new === undefined ? [] : ['mail.failed'],
     };
     return (owed[status] ?? [])
       .filter((name) => mails[name] === undefined || mails[name] === 'sending')
-      .flatMap((name) => says(`is ${status} and ${name} was not mailed`));
+      .flatMap((name) => says(`is ${status} and ${name} was not mailed: ${JSON.stringify(mails)}`));
   });
 }
 
