@@ -90,6 +90,16 @@ export const direction = (locale: Locale): 'ltr' | 'rtl' => (locale === 'ar' ? '
 
 const compiled = new Map<string, IntlMessageFormat>();
 
+/** Shared, since each message would make some of its own. Times and numbers are words already (times.ts). */
+const FORMATTERS = {
+  getNumberFormat: (...given: ConstructorParameters<typeof Intl.NumberFormat>) =>
+    new Intl.NumberFormat(...given),
+  getDateTimeFormat: (...given: ConstructorParameters<typeof Intl.DateTimeFormat>) =>
+    new Intl.DateTimeFormat(...given),
+  getPluralRules: (...given: ConstructorParameters<typeof Intl.PluralRules>) =>
+    new Intl.PluralRules(...given),
+};
+
 /** The words for `key`. The result is plain text: whoever puts it into HTML escapes it. */
 export function message(
   locale: Locale,
@@ -101,6 +111,7 @@ export function message(
   if (!format) {
     format = new IntlMessageFormat(catalogs.get(locale)![key], locale, undefined, {
       ignoreTag: true,
+      formatters: FORMATTERS,
     });
     compiled.set(id, format);
   }
