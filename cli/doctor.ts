@@ -23,6 +23,7 @@ import {
 } from './doctor/links.ts';
 import { checkRedis } from './doctor/redis.ts';
 import { checkSettings, readWhatGoes, type Configs, type Env } from './doctor/settings.ts';
+import { checkDatabases, checkStream } from './doctor/seen-with-token.ts';
 import { checkMail, checkSmtp, noMail } from './doctor/smtp.ts';
 import { checkIssuers, checkManagement, checkTenant } from './doctor/tenant.ts';
 import { ALL_SETTINGS } from './settings-files.ts';
@@ -39,14 +40,15 @@ export const doctor: Command = {
     offline: { type: 'boolean' },
   },
   more: `api or workers looks with the settings of that process alone. --mail-to <address> sends one mail;
---token <jwt> judges a user's access token, and with it the Action; --dkim-selector names the DKIM key;
+--token <jwt> judges a user's access token, and with it the Action, and follows that user's open change;
+AUTH0_SETUP_TOKEN with read:connections shows custom databases; --dkim-selector names the DKIM key;
 --offline looks at the settings alone. Fetches a fresh management token. Ends within 15 seconds.
 Exit codes: 0 nothing is a failure, 1 something is.`,
   async run({ shell, flags, item }, which) {
     if (which !== undefined && which !== 'api' && which !== 'workers')
       wrongUsage('doctor takes api, workers, or nothing');
     const { problems, ...configs } = readWhatGoes(shell.env, which);
-    const checks = flags['offline'] === true ? [] : checksOf(configs, flags);
+    const checks = flags['offline'] === true ? [] : checksOf(configs, flags, shell.env);
     const found = await Promise.all(checks.map((check) => runCheck(check)));
     const findings = [
       ...checkSettings(shell.env, problems, configs),
@@ -68,7 +70,7 @@ Exit codes: 0 nothing is a failure, 1 something is.`,
 
 type Wishes = Readonly<Record<string, unknown>>;
 
-function checksOf({ api, workers }: Configs, flags: Wishes): Check[] {
+function checksOf({ api, workers }: Configs, flags: Wishes, env: Env): Check[] {
   const config = api ?? workers;
   const to = flags['mail-to'];
   const selector = flags['dkim-selector'];
@@ -81,12 +83,14 @@ function checksOf({ api, workers }: Configs, flags: Wishes): Check[] {
       ? [
           ...checkIssuers(api),
           ...checkAppFiles(api),
+          checkStream(api, flags['token']),
           ...api.corsOrigins.map((origin) => checkCors(api, origin)),
         ]
       : []),
     ...(workers
       ? [
           checkManagement(workers),
+          checkDatabases(workers, env['AUTH0_SETUP_TOKEN']),
           checkSmtp(workers),
           checkDns(workers, typeof selector === 'string' ? selector : workers.dkim?.selector),
           ...(typeof to === 'string' ? [checkMail(workers, to)] : []),

@@ -49,6 +49,35 @@ const KINDS: Record<string, (req: IncomingMessage, res: ServerResponse, issuer: 
     req.url!.endsWith('/livez')
       ? void res.end('{"status":"ok"}')
       : void res.writeHead(503).end('{"status":"not-ready","reason":"redis: WRONGPASS"}'),
+  /** A proxy that collects every answer before it hands it on: a stream never comes. */
+  held: (req, res) => {
+    if (req.url!.endsWith('/events')) return;
+    const isChange = req.url!.endsWith('/current');
+    res.end(JSON.stringify(isChange ? { id: 'held', status: 'pending' } : { status: 'ok' }));
+  },
+  /** Somebody who takes the stream for a page. */
+  paged: (req, res) => {
+    if (req.url!.endsWith('/events'))
+      return void res.writeHead(200, { 'content-type': 'text/html' }).end('<p>Welcome</p>');
+    const isChange = req.url!.endsWith('/current');
+    res.end(JSON.stringify(isChange ? { id: 'paged', status: 'confirmed' } : { status: 'ok' }));
+  },
+  /** `/databases/<change_email script>/<import mode>`: one custom database. */
+  databases: (req, res, issuer) => {
+    if (!req.url!.includes('/connections')) return tenant(req, res, issuer);
+    const [, , script, importMode] = decodeURIComponent(req.url!.split('/api/v2')[0]!).split('/');
+    const options = {
+      enabledDatabaseCustomization: true,
+      import_mode: importMode === 'import',
+      customScripts: script === 'none' ? { login: 'x' } : { login: 'x', change_email: 'x' },
+    };
+    res.end(
+      JSON.stringify([
+        { name: 'legacy-users', options },
+        { name: 'Default', options: {} },
+      ]),
+    );
+  },
   unauthorized: (_, res) => res.writeHead(401).end(),
 };
 
