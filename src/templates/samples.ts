@@ -15,9 +15,10 @@ import type {
   PartsOf,
 } from './scopes.ts';
 
-/** `bare`: what may be missing is missing. */
-export type Sampled = { locale: string; bare?: boolean };
+/** `bare`: what may be missing is missing. `still`: a page on which nothing moves, and so without a script. */
+export type Sampled = { locale: string; bare?: boolean; still?: boolean };
 type Given = Required<Sampled>;
+const PLAIN = { bare: false, still: false };
 
 const unless = <T>(bare: boolean, value: T): T | null => (bare ? null : value);
 export const SAMPLE_LINK = (purpose: Purpose | 'reset'): string =>
@@ -45,7 +46,7 @@ const actionOf = (purpose: Purpose, i: number, bare: boolean): Part => ({
 });
 
 export const bodySample = (template: Template, given: Sampled): BodyScope =>
-  body(template, { bare: false, ...given });
+  body(template, { ...PLAIN, ...given });
 
 function body(template: Template, given: Given): BodyScope {
   const { locale, bare } = given;
@@ -89,7 +90,7 @@ export const mailSample = (
   sampled: Sampled,
   bodies: readonly (Markup | string)[],
 ): MailScope => {
-  const given = { bare: false, ...sampled };
+  const given = { ...PLAIN, ...sampled };
   const { locale } = given;
   return {
     template,
@@ -109,7 +110,7 @@ export const mailSample = (
 };
 
 function page(given: Given): PageScope {
-  const { locale, bare } = given;
+  const { locale, bare, still } = given;
   const file = (href: string) => ({ href, integrity: 'sha384-AAAA' });
   const { name, supportUrl, legal } = brand(given);
   return {
@@ -122,7 +123,7 @@ function page(given: Given): PageScope {
     basePath: '/base',
     logo: unless(bare, '/base/assets/logo?v=00000000'),
     sheets: [file('/base/assets/pages.css?v=00000000'), file('/base/assets/own.css?v=00000000')],
-    script: file('/base/assets/script.js?v=00000000'),
+    script: unless(still, file('/base/assets/script.js?v=00000000')),
     languages: bare
       ? []
       : [
@@ -130,7 +131,7 @@ function page(given: Given): PageScope {
           { locale: 'de', name: 'Deutsch', href: '?lang=de' },
         ],
     languageLabel: 'Language',
-    tone: 'wait',
+    tone: still ? '' : 'wait',
     wide: false,
   };
 }
@@ -163,12 +164,12 @@ const link = (purpose: Purpose, { bare }: Given): LinkScope => ({
   inAppButton: 'Continue',
 });
 
-const notice = ({ bare }: Given): NoticeScope => ({
+const notice = ({ bare, still }: Given): NoticeScope => ({
   texts: ['A sentence.'],
   email: unless(bare, 'ada@example.com'),
   emailLabel: unless(bare, 'New address'),
-  links: [{ href: 'https://app.example.com/next', label: 'Next' }],
-  look: 'See how it went',
+  links: bare ? [] : [{ href: 'https://app.example.com/next', label: 'Next' }],
+  look: unless(still, 'See how it went'),
 });
 
 /** Which kind of page a template of this name prints. */
@@ -179,7 +180,7 @@ export function pageKindOf(name: string): PageKind {
 }
 
 export function pageSample(name: string, sampled: Sampled): PageScope & PartsOf[PageKind] {
-  const given = { bare: false, ...sampled };
+  const given = { ...PLAIN, ...sampled };
   const [own = ''] = name.split('.');
   const frame = page(given);
   const kind = pageKindOf(name);
@@ -191,7 +192,7 @@ export function pageSample(name: string, sampled: Sampled): PageScope & PartsOf[
 
 /** What a template may be printed with: one, or for each mail another. */
 export function samplesOf(sort: Sort, name: string): readonly object[] {
-  const given = { locale: 'en', bare: false };
+  const given = { locale: 'en', ...PLAIN };
   const [own = ''] = name.split('.');
   if (sort === 'pages') return [own === 'layout' ? page(given) : pageSample(name, given)];
   if (own === 'layout') return [mailSample('confirm', given, ['A body.'])];

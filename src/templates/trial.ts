@@ -76,33 +76,60 @@ const NEEDED = {
   notice: ['status', 'address', 'look', 'next'],
   problems: [],
 } as const;
+const IN_APP = ['app', 'in-app-way'];
+
+/** Each page in each state that it may be in. */
+const STATES = [...PURPOSES, 'result', 'error', 'home', 'problems'].flatMap((page) => {
+  const isLink = (PURPOSES as readonly string[]).includes(page);
+  const moves = isLink || page === 'result' ? [false] : [];
+  const stands = isLink ? [] : [true];
+  return [...moves, ...stands].flatMap((still) => BARE.map((bare) => ({ page, still, bare })));
+});
 
 function tryPages({ set }: Compiled, own: readonly Own[], told: Told): void {
   if (own.length === 0) return;
-  for (const page of [...PURPOSES, 'result', 'error', 'home', 'problems'])
-    for (const locale of languagesIn(own))
-      for (const bare of BARE) {
-        const kind = pageKindOf(page);
-        const names = [`${page}.${locale}`, page, `${kind}.${locale}`, kind];
-        const html = printed(own, told, () => set.print(names, pageSample(page, { locale, bare })));
-        const file = fileOf(own, [...names, 'layout']);
-        if (html === undefined || file === undefined) continue;
-        // An error and the home page have no script that looks for anything.
-        const needed = page === 'error' || page === 'home' ? [] : NEEDED[kind];
-        for (const id of needed)
-          if (!holdsId(html, id)) told(file, `id="${id}": the page has no element of that name`);
-        if (kind === 'link') lookAtForm(html, page, (what) => told(file, what));
-        for (const what of ['/base/assets/pages.css', '/base/assets/script.js'])
-          if (!html.includes(what))
-            told(file, `${what.includes('css') ? 'sheets' : 'script'}: the page does not load it`);
-      }
+  for (const { page, ...state } of STATES)
+    for (const locale of languagesIn(own)) {
+      const kind = pageKindOf(page);
+      const names = [`${page}.${locale}`, page, `${kind}.${locale}`, kind];
+      const html = printed(own, told, () =>
+        set.print(names, pageSample(page, { locale, ...state })),
+      );
+      const file = fileOf(own, [...names, 'layout']);
+      if (html !== undefined && file !== undefined)
+        for (const what of missing(html, page, state)) told(file, what);
+    }
+}
+
+function missing(
+  html: string,
+  page: string,
+  { still, bare }: { still: boolean; bare: boolean },
+): string[] {
+  const kind = pageKindOf(page);
+  const ids = [...(still ? [] : NEEDED[kind]), ...(kind === 'link' && !bare ? IN_APP : [])];
+  return [
+    ...ids
+      .filter((id) => !holdsId(html, id))
+      .map((id) => `id="${id}": the page has no element of that name`),
+    ...(kind === 'link' ? faultsOfForm(html, page) : []),
+    ...(html.includes('/base/assets/pages.css') ? [] : ['sheets: the page does not load them']),
+    ...(still || html.includes('/base/assets/script.js')
+      ? []
+      : ['script: the page does not load it']),
+    ...(still && /<script\b/i.test(html)
+      ? ['script: is loaded where there is none; ask first, {% if script %}']
+      : []),
+  ];
 }
 
 const holdsId = (html: string, id: string): boolean =>
   new RegExp(`\\sid\\s*=\\s*["']?${id}["'\\s>]`).test(html);
 
-function lookAtForm(html: string, purpose: string, told: (what: string) => void): void {
+function faultsOfForm(html: string, purpose: string): string[] {
   const form = /<form\b[^>]*>/i.exec(html)?.[0] ?? '';
+  const found: string[] = [];
+  const told = (what: string) => void found.push(what);
   if (!form.includes(`action="/base/${purpose}?lang=en"`))
     told('form: action is not "{{ basePath }}/{{ purpose }}{{ query }}"');
   if (!/\smethod\s*=\s*["']?post["'\s>]/i.test(form)) told('form: method is not "post"');
@@ -112,6 +139,7 @@ function lookAtForm(html: string, purpose: string, told: (what: string) => void)
   for (const id of ['ready', 'missing'])
     if (!new RegExp(`<template\\b[^>]*\\sid="${id}"[^>]*\\sdata-title=`).test(html))
       told(`templates: the page has no <template> for each of them`);
+  return found;
 }
 
 /** A fault is told of the file in which it is; where none of them is at fault, that would be a bug of ours. */

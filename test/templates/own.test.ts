@@ -221,6 +221,16 @@ describe('what stops the start, by file, line and word:', () => {
       /^pages\/layout\.liquid/,
     ],
     [
+      'a frame of pages that counts on a script',
+      { 'pages/layout.liquid': SOURCES.pages.layout.replace('{%- if script %}', '{%- if true %}') },
+      'pages/layout.liquid: script: is loaded where there is none; ask first, {% if script %}',
+    ],
+    [
+      'a page without the way to the app',
+      { 'pages/confirm.liquid': SOURCES.pages.link.replace('id="app"', '') },
+      'pages/confirm.liquid: id="app": the page has no element of that name',
+    ],
+    [
       'a style of a page',
       { 'pages/notice.liquid': `\n<p style="color:red">` },
       'pages/notice.liquid:2: style=: write it into pages/own.css, pages carry no style of their own',
