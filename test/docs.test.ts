@@ -43,3 +43,28 @@ test('every attack in docs/security.md names the test that holds it', () => {
   expect(rows.length).toBeGreaterThan(30);
   expect(rows.filter((row) => !/`test\/[\w./-]+\.test\.ts`[^|]*\|$/.test(row))).toEqual([]);
 });
+
+test('every line that the service logs stands in docs/operations.md, and every line there is logged', () => {
+  const sources = ['src', 'workers'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts'))
+      .map((path) => textOf(`${folder}/${path}`)),
+  );
+  // `event: 'task.lost'`, and the lists of process/log.ts: ['info', 'task.done'].
+  const LOGGED = /(?:\bevent: |\['(?:info|warn|error|fatal)', )['`]([a-z_]+\.[\w${}]+)['`]/g;
+  const logged = new Set([...sources, textOf('home.ts')].flatMap((text) => all(text, LOGGED)));
+  const [, chapter = ''] = textOf('docs/operations.md').split('\n## The log\n');
+  const rows = chapter.split('\n## ')[0]!.split('\n');
+  const told = rows.flatMap((row) => all(row.split('|')[1] ?? '', /`([a-z_]+\.[\w<>]+)`/g));
+  const isLogged = (name: string) =>
+    [...logged].some((one) =>
+      new RegExp(
+        `^${one.replace('.', '[.]').replace(/\$\{\w+\}/, String.raw`(?:\w+|<\w+>)`)}$`,
+      ).test(name),
+    );
+  const isTold = (one: string) =>
+    told.some((name) => name === one || (one.includes('$') && name.startsWith(one.split('$')[0]!)));
+  expect(logged.size).toBeGreaterThan(50);
+  expect([...logged].filter((one) => !isTold(one))).toEqual([]);
+  expect(told.filter((name) => !isLogged(name))).toEqual([]);
+});
