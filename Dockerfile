@@ -24,4 +24,6 @@ USER node
 EXPOSE 3000 9464
 # Whichever of the two doors is open here has to be ready. Runs read-only: nothing is written but /tmp.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["node", "-e", "Promise.allSettled([process.env.PORT || 3000, process.env.WORKER_PORT || 9464].map((port) => fetch(`http://127.0.0.1:${port}/readyz`))).then((all) => { const open = all.flatMap(({ value }) => value ?? []); process.exit(open.length > 0 && open.every(({ ok }) => ok) ? 0 : 1); })"]
+# Costs no time, and keeps some 25 MiB of each process free (docs/performance.md).
+ENV NODE_OPTIONS=--max-semi-space-size=4
 CMD ["node", "dist/start.js"]

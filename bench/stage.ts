@@ -29,7 +29,11 @@ export type Stage = {
 const DIST = new URL('../dist/', import.meta.url).pathname;
 const LOTS = '1000000/1h';
 /** `BENCH_NODE_ARGS="--cpu-prof --cpu-prof-dir=profiles"` leaves a profile of each process. */
-const NODE_ARGS = (process.env['BENCH_NODE_ARGS'] ?? '').split(' ').filter(Boolean);
+const NODE_ARGS = [
+  // As `npm start` and the image have it.
+  '--max-semi-space-size=4',
+  ...(process.env['BENCH_NODE_ARGS'] ?? '').split(' ').filter(Boolean),
+];
 let stages = 0;
 
 export async function openStage(
