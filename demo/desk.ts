@@ -1,5 +1,5 @@
 /**
- * The app's side of the demo: a single-page app, a page that plays its native sister, and for curl
+ * The app's side of the demo: a single-page app, a page that plays its native sister, a help desk's page, and for curl
  * a token as the app would hold it after a login, and the account as an administrator sees it.
  */
 import type { ServerResponse } from 'node:http';
@@ -7,6 +7,7 @@ import type { Inbox } from '../stand-ins/inbox.ts';
 import { newestLinks } from './desk/links.ts';
 import { findModule } from './desk/modules.ts';
 import { readPage } from './desk/pages.ts';
+import { SUPPORT_POLICY, supportPage } from './desk/support.ts';
 import { listenOnLoopback } from '../stand-ins/loopback.ts';
 import type { Tenant } from '../stand-ins/tenant.ts';
 
@@ -24,7 +25,7 @@ export interface DeskOptions {
 export async function startDesk(options: DeskOptions): Promise<() => Promise<void>> {
   const { tenant, inbox, api, sub, port } = options;
 
-  async function serve(path: string, res: ServerResponse): Promise<void> {
+  async function serve({ pathname: path, searchParams }: URL, res: ServerResponse): Promise<void> {
     const answer = (type: string, body: string, headers: Record<string, string> = {}) =>
       void res
         .writeHead(200, {
@@ -52,6 +53,10 @@ export async function startDesk(options: DeskOptions): Promise<() => Promise<voi
           api,
           inbox: inbox.url,
         });
+      case '/support':
+        return answer('text/html', await supportPage(tenant, api, searchParams.get('user') ?? ''), {
+          'content-security-policy': SUPPORT_POLICY,
+        });
       case '/phone/mails':
         return json(newestLinks(inbox.messages));
     }
@@ -63,8 +68,7 @@ export async function startDesk(options: DeskOptions): Promise<() => Promise<voi
   }
 
   const server = await listenOnLoopback((req, res) => {
-    const { pathname } = new URL(req.url ?? '/', 'http://localhost');
-    serve(pathname, res).catch((error: unknown) => {
+    serve(new URL(req.url ?? '/', 'http://localhost'), res).catch((error: unknown) => {
       if (!res.headersSent) res.writeHead(500, { 'content-type': 'text/plain' });
       res.end(`The desk failed: ${String(error)}`);
     });

@@ -10,6 +10,7 @@ import { startApi } from '../src/process/start-api.ts';
 import { startWorkers } from '../workers/start-workers.ts';
 import { ownApp, settingsFor } from './app.ts';
 import { startDesk } from './desk.ts';
+import { SUPPORT_SCOPE } from './desk/support.ts';
 import { startInbox } from '../stand-ins/inbox.ts';
 import { freePort } from './ports.ts';
 import { startRedis } from './redis.ts';
@@ -103,6 +104,7 @@ const config = readBothConfigs({
   WORKER_PORT: '0',
   CORS_ORIGINS: [desk, ...(app ? [app.origin] : [])].join(','),
   RETURN_URLS: [`${desk}/`, ...(app?.urls ?? [])].join(','),
+  SUPPORT_SCOPE,
   RESEND_AFTER: '10s',
   LIMIT_USER: '100/1h',
   LIMIT_ADDRESS: '100/24h',

@@ -9,6 +9,7 @@ Readdress runs, with everything around it:
 
   single-page app  ${desk}        start here: log in as ada@example.com, "correct horse"
   native app       ${desk}/phone  plays a phone that a mailed link opens
+  help desk        ${desk}/support  looks up what became of a user's changes
   inbox            ${inbox}        every mail that is sent lands here
   API and pages    ${api}        (its documentation: ${api}/docs)
   stand-in tenant  ${tenant}        speaks Auth0's protocol

@@ -144,6 +144,18 @@ describe('npm run demo', { timeout: 60_000 }, () => {
       { timeout: 5000 },
     );
 
+    const desk = /help desk +(http:\S+)/.exec(demo.text())![1]!;
+    const { user_id } = after as { user_id: string };
+    const looked = await fetch(`${desk}?user=${encodeURIComponent(user_id)}`);
+    const shown = await looked.text();
+    expect(looked.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(shown).toMatch(/<h2>committed<\/h2>/);
+    expect(shown).toContain(email);
+    expect(shown).not.toMatch(/Bearer|eyJ/);
+    const stranger = await (await fetch(`${desk}?user=${encodeURIComponent('"><b>')}`)).text();
+    expect(stranger).toContain('No changes are kept of this user.');
+    expect(stranger).not.toContain('<b>');
+
     const redis = demo.redisPids();
     expect(redis).toHaveLength(1);
     expect(demo.files()).toHaveLength(1);
