@@ -39,9 +39,8 @@ export default {
   'email-taken': 'Otra cuenta usa esta dirección.',
   'address-drifted': 'Su dirección se ha cambiado en otro lugar.',
   'credentials-changed': 'Se ha restablecido su contraseña, por eso se ha detenido el cambio.',
-  'unsupported-identity':
-    'Su inicio de sesión pertenece a otro proveedor; cambie la dirección allí.',
-  undeliverable: 'A esta dirección no llega ningún correo. Revise la ortografía.',
+  'unsupported-identity': 'Inicia sesión a través de otro proveedor; cambie la dirección allí.',
+  undeliverable: 'A esta dirección no llega ningún correo. Compruebe que está bien escrita.',
   'invalid-email': 'Escriba un correo como nombre@example.com.',
   suggestion: '¿Quería decir {email}? Si no, pulse el botón otra vez.',
   'invalid-code': 'El código es incorrecto o demasiado antiguo.',

@@ -40,7 +40,7 @@ export default {
   'address-drifted': 'Votre adresse a été modifiée ailleurs.',
   'credentials-changed': 'Votre mot de passe a été réinitialisé ; le changement a donc été arrêté.',
   'unsupported-identity':
-    'Votre connexion dépend d’un autre fournisseur ; changez l’adresse chez lui.',
+    'Votre connexion passe par un autre fournisseur ; changez l’adresse chez lui.',
   undeliverable: 'Aucun e-mail n’arrive à cette adresse. Vérifiez l’orthographe.',
   'invalid-email': 'Saisissez une adresse comme nom@example.com.',
   suggestion: 'Vouliez-vous dire {email} ? Sinon, appuyez de nouveau sur le bouton.',
