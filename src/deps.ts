@@ -60,9 +60,9 @@ export function openDeps<C extends Config>(config: C, log: Logger, ambient: Ambi
   const sealer = createSealer(config.sealingKeys, random);
   const process = random(6).toString('base64url');
   const pulse = feelPulse(redis, clock, { prefix, process, log });
-  const { hostname } = new URL(config.auth0Url);
+  const { hostname: host } = new URL(config.auth0Url);
   const changes = createChangeStore(redis, sealer, prefix, {
-    carry: ambient.tracing?.follow(signals, hostname),
+    carry: ambient.tracing?.follow(signals, { host, name: config.tenantName }),
     events: config.webhookUrl === undefined ? undefined : true,
     auditLength: config.auditLength,
     clock,

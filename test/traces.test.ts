@@ -13,6 +13,8 @@ import { openReaddress } from '../index.ts';
 import { readBothConfigs, readWorkerConfig } from '../src/config.ts';
 import { misspeltIn } from '../src/misspelt.ts';
 import { openTraces } from '../src/process/otlp.ts';
+import { createTracing } from '../src/process/tracing.ts';
+import { openSignals } from '../src/signals.ts';
 import { newUser } from './support/wire.ts';
 import { eventually, startWorld, untilStatus } from './support/world.ts';
 
@@ -33,16 +35,78 @@ test('what a backend runs goes to the tracer of that backend, and each change ha
       }),
       { ip: '127.0.0.1' },
     );
+  /** The traces in which somebody was invited. */
+  const invited = () => [
+    ...new Set(
+      spans()
+        .filter(({ name }) => name === 'process invite')
+        .map((span) => span.spanContext().traceId),
+    ),
+  ];
+  const untilInvited = (count: number) =>
+    eventually(
+      async () => {
+        await readdress.runDueTasks({ forMs: 2000 });
+        return invited().length === count;
+      },
+      'the invitation',
+      20_000,
+    );
   expect((await ask('one@example.org')).status).toBe(202);
-  await readdress.runDueTasks({ forMs: 5000 });
+  await untilInvited(1);
   expect((await ask('two@example.org')).status).toBe(202);
-  await readdress.runDueTasks({ forMs: 5000 });
+  await untilInvited(2);
 
   const requests = spans().filter(({ name }) => name === 'POST /v1/email-changes');
   const [first, second] = requests.map((span) => span.spanContext().traceId);
   expect(first).not.toBe(second);
-  const invited = spans().filter(({ name }) => name === 'process invite');
-  expect(invited.map((span) => span.spanContext().traceId)).toEqual([first, second]);
+  expect(invited()).toEqual([first, second]);
+});
+
+test('with several tenants in one process each span is made once, and says whose it is', async () => {
+  const { tracer, spans } = inMemory();
+  const tracing = createTracing(tracer);
+  const tenants = ['acme', 'other'].map((name) => {
+    const signals = openSignals();
+    onTestFinished(() => signals.close());
+    const carry = tracing.follow(signals, { host: `${name}.test`, name });
+    return { name, signals, carry };
+  });
+  const written = await Promise.all(
+    tenants.map(({ name, signals, carry }) => {
+      const task = { change: name, kind: 'commit', attempt: 1, requestId: undefined };
+      return signals.during('task', task, async () => {
+        // Of the request that asked for it; whoever waits in between is still the same.
+        const trace = `00-${name === 'acme' ? 'a' : 'b'}${'0'.repeat(30)}1-${'1'.repeat(16)}-01`;
+        signals.tell('opened', { change: name, trace });
+        await new Promise((resolve) => setImmediate(resolve));
+        signals.tell('call', { method: 'PATCH', status: '200', seconds: 0.1 });
+        const carried = carry(trace);
+        signals.tell('task', {
+          ...task,
+          task: 'commit',
+          seconds: 0.1,
+          word: 'done',
+          alarm: false,
+          told: {},
+        });
+        return carried;
+      });
+    }),
+  );
+  const tasks = spans().filter(({ name }) => name === 'process commit');
+  expect(tasks.map(({ attributes }) => attributes['readdress.tenant'])).toEqual(['acme', 'other']);
+  for (const [i, task] of tasks.entries()) {
+    const { traceId, spanId } = task.spanContext();
+    expect(written[i]).toBe(`00-${traceId}-${spanId}-01`);
+    expect(traceId).toBe(`${'ab'[i]}${'0'.repeat(30)}1`);
+    const call = spans().find((span) => span.parentSpanContext?.spanId === spanId)!;
+    expect(call.attributes['server.address']).toBe(`${tenants[i]!.name}.test`);
+  }
+  expect(spans()).toHaveLength(4);
+  // Outside of a request or task a change keeps the trace that it has.
+  expect(tenants[0]!.carry('kept')).toBe('kept');
+  expect(tenants[0]!.carry(undefined)).toBeUndefined();
 });
 
 describe('where nobody wants traces', () => {

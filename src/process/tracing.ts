@@ -21,8 +21,8 @@ import type { Signals } from '../signals.ts';
 import type { Carry } from '../store/swap.ts';
 
 export type Tracing = {
-  /** Makes spans of what this deployment tells. `tenantHost`: whom its calls go to. */
-  follow(signals: Signals, tenantHost: string): Carry;
+  /** Makes spans of what this deployment tells. `host`: whom its calls go to; `name`: which of several tenants it is. */
+  follow(signals: Signals, tenant: { host: string; name: string | undefined }): Carry;
 };
 
 /** A request or task. Its span begins when it is known which trace it is of, with the time of its own beginning. */
@@ -61,7 +61,7 @@ export function createTracing(tracer: Tracer): Tracing {
   };
 
   return {
-    follow(signals, tenantHost) {
+    follow(signals, tenant) {
       const { hear } = signals;
       const doing = new AsyncLocalStorage<Scope | undefined>();
       const requests = new Map<string, Scope>();
@@ -72,6 +72,7 @@ export function createTracing(tracer: Tracer): Tracing {
         const [oldest] = requests.keys();
         if (oldest !== undefined && requests.size >= MAX_REQUESTS) requests.delete(oldest);
         const scope = begin(SpanKind.SERVER, route === undefined ? method : `${method} ${route}`, {
+          'readdress.tenant': tenant.name,
           'http.request.method': method,
           'http.route': route,
           'readdress.request.id': requestId,
@@ -91,6 +92,7 @@ export function createTracing(tracer: Tracer): Tracing {
 
       signals.follow('task', doing, ({ change, kind, attempt, requestId }) =>
         begin(SpanKind.CONSUMER, `process ${kind}`, {
+          'readdress.tenant': tenant.name,
           'readdress.change.id': change,
           'readdress.task.kind': kind,
           'readdress.task.attempt': attempt,
@@ -116,7 +118,7 @@ export function createTracing(tracer: Tracer): Tracing {
           {
             kind: SpanKind.CLIENT,
             startTime: endedAt - seconds * 1000,
-            attributes: { 'http.request.method': method, 'server.address': tenantHost },
+            attributes: { 'http.request.method': method, 'server.address': tenant.host },
           },
           scope ? spans.setSpan(ROOT_CONTEXT, spanOf(scope)) : ROOT_CONTEXT,
         );
