@@ -35,6 +35,7 @@ describe('a request', () => {
       id: expect.stringMatching(/^[\w-]{22}$/),
       status: 'pending',
       email: 'Ada.L+tag@xn--exmple-cua.org',
+      displayEmail: 'Ada.L+tag@exämple.org',
       requestedAt: expect.stringMatching(ISO),
       expiresAt: expect.stringMatching(ISO),
       resendAfter: expect.stringMatching(ISO),
