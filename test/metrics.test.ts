@@ -2,6 +2,8 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { freePort } from '../demo/ports.ts';
+import { kindOfMember, KINDS } from '../src/store/lanes.ts';
+import { kindOf } from '../workers/processors.ts';
 import { ask, commitChange, newUser } from './support/wire.ts';
 import { eventually, startWorld, type World } from './support/world.ts';
 
@@ -26,6 +28,17 @@ async function startMeasured(options: Parameters<typeof startWorld>[0] = {}) {
   const world = await startWorld({ ...options, env });
   return { world, api: `http://127.0.0.1:${port}` };
 }
+
+test('a kind of task is one of a closed set, which the workers know', () => {
+  for (const kind of KINDS) expect(kindOf(kind), kind).toBe(kind);
+  expect(['a:commit', 'a:mail.confirm.2', 'a:revoke.undo'].map(kindOfMember)).toEqual([
+    'commit',
+    'mail',
+    'revoke',
+  ]);
+  for (const odd of ['a:rm -rf', 'commit', '', 'a:', 'a:commits', 'a:b:commit'])
+    expect(kindOfMember(odd), odd).toBe('unknown');
+});
 
 describe('the measures', () => {
   test('they count what happened, at the door where it happened', async () => {
