@@ -12,6 +12,7 @@ import { cpus } from 'node:os';
 import { table, type Row } from './figures.ts';
 import { pinned, pinToOthers } from './processes.ts';
 import { doors } from './rows/doors.ts';
+import { homes } from './rows/homes.ts';
 import { peers } from './rows/peers.ts';
 import { processes } from './rows/process.ts';
 import { redisBytes, sizes } from './rows/sizes.ts';
@@ -25,6 +26,7 @@ const PARTS: Record<string, () => Promise<Row[]>> = {
   burst,
   click: clickToPatch,
   process: processes,
+  homes,
   redis: redisBytes,
   sizes,
   streams,

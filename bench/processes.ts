@@ -1,7 +1,7 @@
 /** Processes under measurement: started, pinned to a core of their own where that can be done, and read. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -21,6 +21,10 @@ export function pinToOthers(pid = process.pid): void {
     spawnSync('taskset', ['-a', '-p', '-c', CORES.others, String(pid)], { stdio: 'ignore' });
 }
 
+/** The command on the core of the service. */
+export const onCore = (command: readonly string[]): readonly string[] =>
+  canPin ? ['taskset', '-c', CORES.service, ...command] : command;
+
 export type Measured = {
   pid: number;
   child: ChildProcess;
@@ -28,6 +32,8 @@ export type Measured = {
   startedInMs: number;
   /** CPU time so far, user and system, all threads. */
   cpuUs(): number;
+  /** The same of the threads that are there now, in nanoseconds of the scheduler: for small differences. */
+  preciseCpuUs(): number;
   /** Resident memory. */
   residentMiB(): number;
   stop(): Promise<void>;
@@ -39,8 +45,7 @@ export async function startMeasured(
   env: Readonly<Record<string, string>>,
   url: string,
 ): Promise<Measured> {
-  const command = [process.execPath, ...args];
-  const [file, ...rest] = canPin ? ['taskset', '-c', CORES.service, ...command] : command;
+  const [file, ...rest] = onCore([process.execPath, ...args]);
   const startedAt = performance.now();
   const child = spawn(file!, rest, {
     env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', ...env },
@@ -62,6 +67,7 @@ export async function startMeasured(
     child,
     startedInMs,
     cpuUs: () => cpuUs(pid),
+    preciseCpuUs: () => preciseCpuUs(pid),
     residentMiB: () => {
       const status = readFileSync(`/proc/${pid}/status`, 'utf8');
       return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
@@ -82,4 +88,12 @@ const answers = (url: string): Promise<boolean> =>
 function cpuUs(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
   return (Number(fields[11]) + Number(fields[12])) * TICK_US;
+}
+
+function preciseCpuUs(pid: number): number {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const ns = threads.map((thread) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]),
+  );
+  return ns.reduce((sum, one) => sum + one, 0) / 1000;
 }

@@ -51,12 +51,16 @@ function isNear(name: string, setting: string): boolean {
 function isSlip(name: string, setting: string): boolean {
   // Four letters are soon one letter away from something else: POST, PATH, CORE.
   const slips = setting.length < 6 ? 0 : setting.length < 9 ? 1 : 2;
-  return distance(name, setting) <= slips;
+  return isAsLong(name, setting, slips) && distance(name, setting) <= slips;
 }
 
 /** `URL` and `URI`, `ORIGIN` and `ORIGINS`, are one word. */
 const isWord = (a: string, b: string): boolean =>
-  a === b || (Math.min(a.length, b.length) >= 3 && distance(a, b) <= 1);
+  a === b || (Math.min(a.length, b.length) >= 3 && isAsLong(a, b, 1) && distance(a, b) <= 1);
+
+/** Nearly: else there is no need to compare letters, which takes time at every start. */
+const isAsLong = (a: string, b: string, slips: number): boolean =>
+  Math.abs(a.length - b.length) <= slips;
 
 /** How many letters are to be put in, left out, changed, or swapped with their neighbour. */
 function distance(a: string, b: string): number {

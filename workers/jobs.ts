@@ -5,9 +5,10 @@ import { inTime, Late } from '../src/in-time.ts';
 import { createLog, describeError } from '../src/process/log.ts';
 import { StoreUnavailable } from '../src/store/redis.ts';
 import { tellAbout } from '../src/weakenings.ts';
+import { noteStart } from './note-start.ts';
 import { runDueTasks, type DueRun } from './run-due-tasks.ts';
 import { unpark } from './unpark.ts';
-import { noteStart, work, type AtWork } from './work.ts';
+import type { AtWork } from './work.ts';
 import { withOutsideWorld } from './worker-deps.ts';
 
 /** How long a Redis that is only being connected to may take. */
@@ -25,7 +26,7 @@ export function openJobs(config: WorkerConfig, ambient: Ambient): Jobs {
   tellAbout(config, log);
   const deps = withOutsideWorld(openDeps(config, log, ambient));
   const running = new Set<Promise<unknown>>();
-  let atWork: AtWork | undefined;
+  let atWork: Promise<AtWork> | undefined;
   let noted: Promise<void> | undefined;
   let closed = false;
 
@@ -40,15 +41,18 @@ export function openJobs(config: WorkerConfig, ambient: Ambient): Jobs {
       }));
 
   return {
-    start() {
-      if (atWork) return atWork.tenants[0]!.started;
-      atWork = work([deps], ambient.tickMs);
-      const [{ started }] = atWork.tenants as [AtWork['tenants'][0]];
-      // Whoever waits for it has perhaps gone on: Redis may come late.
-      started.catch((error: unknown) =>
-        log.fatal({ event: 'redis.refused', ...describeError(error) }),
-      );
-      return started;
+    async start() {
+      // BullMQ is loaded for workers alone: a function that starts has no time for it.
+      atWork ??= import('./work.ts').then(({ work }) => {
+        const one = work([deps], ambient.tickMs);
+        // Whoever waits for it has perhaps gone on: Redis may come late.
+        one.tenants[0]!.started.catch((error: unknown) =>
+          log.fatal({ event: 'redis.refused', ...describeError(error) }),
+        );
+        return one;
+      });
+      const [{ started }] = (await atWork).tenants as [AtWork['tenants'][0]];
+      await started;
     },
     async runDue(forMs) {
       if (closed) throw new Error('Readdress is closed');
@@ -67,7 +71,7 @@ export function openJobs(config: WorkerConfig, ambient: Ambient): Jobs {
     },
     async close() {
       closed = true;
-      await Promise.allSettled([atWork?.close(), ...running]);
+      await Promise.allSettled([atWork?.then((one) => one.close()), ...running]);
       deps.mailer.close();
       await closeDeps(deps);
       log.info({ event: 'workers.closed' });

@@ -2,10 +2,11 @@
 import { untilRedisReady } from '../src/deps.ts';
 import { inTime, Late } from '../src/in-time.ts';
 import type { Lane } from '../src/store/lanes.ts';
-import { openRedis, StoreUnavailable } from '../src/store/redis.ts';
+import { openRedis } from '../src/store/redis.ts';
 import type { WakeUp } from '../src/store/wake-ups.ts';
 import { listen, type Listening } from './bullmq.ts';
 import { openHands, type Hands } from './hands.ts';
+import { noteStart } from './note-start.ts';
 import { startReconciler, type Reconciler } from './reconcile.ts';
 import type { WorkerDeps } from './worker-deps.ts';
 
@@ -57,22 +58,10 @@ export function work(all: readonly WorkerDeps[], tickMs?: number): AtWork {
       // Not for ever: BullMQ waits for a Redis that is away. A task that is cut off is taken over by its lease.
       const hands = [...byTenant.values()].map((one) => one.stop());
       const stopped = Promise.all([bell?.stop(), ...hands]);
-      await inTime(stopped, config.shutdownGraceMs / 2).catch(ignore(Late));
+      await inTime(stopped, config.shutdownGraceMs / 2).catch((error: unknown) => {
+        if (!(error instanceof Late)) throw error;
+      });
       blocking.disconnect();
     },
   };
 }
-
-/** Before a worker takes its first task. */
-export async function noteStart({ pulse, config }: WorkerDeps): Promise<void> {
-  const note = async () => {
-    await pulse.noteStart();
-    await pulse.noteReceiver(config.webhookUrl !== undefined);
-  };
-  // Away again already: whoever starts next notes it.
-  await note().catch(ignore(StoreUnavailable));
-}
-
-const ignore = (expected: typeof Late | typeof StoreUnavailable) => (error: unknown) => {
-  if (!(error instanceof expected)) throw error;
-};

@@ -91,7 +91,7 @@ const login = (username = '', password = '') => ({
 });
 
 /** How long a process that was frozen waits for its connection to be alive again. */
-const THAW_MS = 2000;
+const THAW_MS = 5000;
 
 /**
  * After a pause: a connection that died meanwhile is found dead by the first command on it, and that command

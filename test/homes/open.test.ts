@@ -124,7 +124,7 @@ test('after the end every home answers 503, and no connection is left', async ()
   expect(way.isUsed()).toBe(true);
   await Promise.all([readdress.close(), readdress.close()]);
   await readdress.close();
-  await eventually(() => !way.isUsed());
+  await eventually(() => !way.isUsed(), 'no connection to be left', 30_000);
   const refused = await request(readdress, '/livez');
   expect([refused.status, await refused.json()]).toEqual([
     503,

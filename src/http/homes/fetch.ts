@@ -1,5 +1,4 @@
 /** `fetch(request)`: the service for whoever has the web's Request and Response (Hono, Next route handlers). */
-import type { Readable } from 'node:stream';
 import { Readable as NodeReadable } from 'node:stream';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import type { Door } from '../door.ts';
@@ -14,6 +13,8 @@ const MOST_BYTES = 16_385;
 /** Between two nodes, or of a stream that is none any more. */
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'transfer-encoding']);
 const NO_BODY = new Set([204, 304]);
+/** The one answer that comes bit by bit. */
+const EVENTS = /\/v1\/email-changes\/[^/]+\/events$/;
 const NO_IP = 'fetch is called without an `ip`: the limits per IP are off';
 
 export function createFetch({ app, deps, readiness }: Door): Fetch {
@@ -32,30 +33,30 @@ export function createFetch({ app, deps, readiness }: Door): Fetch {
     const headers: Record<string, string> = { host };
     for (const [name, value] of request.headers) headers[name] = value;
     const payload = request.body === null ? undefined : await readBody(request.body);
+    const isLive = EVENTS.test(pathname) && request.method !== 'HEAD';
     const answer = await app.inject({
       // Any method that a Request can have is routed, or refused, as it is on the wire.
       method: request.method as 'GET',
       url: pathname + search,
       headers,
       remoteAddress: ip ?? NO_ADDRESS,
-      payloadAsStream: true,
+      payloadAsStream: isLive,
       ...(payload === undefined ? {} : { payload }),
     });
-    const fields = new Headers();
+    const fields: [string, string][] = [];
     for (const [name, value] of Object.entries(answer.headers))
-      if (value !== undefined && !HOP_BY_HOP.has(name)) fields.set(name, String(value));
+      if (value !== undefined && !HOP_BY_HOP.has(name)) fields.push([name, String(value)]);
     const { statusCode: status } = answer;
-    const stream = answer.stream();
+    const init = { status, headers: fields };
     const isEmpty = NO_BODY.has(status) || request.method === 'HEAD';
-    if (!fields.get('content-type')?.startsWith('text/event-stream') || isEmpty) {
-      const body = await readAll(stream);
-      return new Response(isEmpty ? null : body, { status, headers: fields });
-    }
+    if (!isLive)
+      return new Response(isEmpty ? null : (answer.rawPayload as Buffer<ArrayBuffer>), init);
+    const stream = answer.stream();
     // Whoever stops reading, or has gone, ends the stream.
     stream.once('close', () => answer.raw.res.destroy());
     request.signal.addEventListener('abort', () => stream.destroy(), { once: true });
     const body = NodeReadable.toWeb(stream) as NodeReadableStream<Uint8Array>;
-    return new Response(body, { status, headers: fields });
+    return new Response(body, init);
   };
 }
 
@@ -70,11 +71,5 @@ async function readBody(body: ReadableStream<Uint8Array>): Promise<Buffer> {
     bytes += value.byteLength;
   }
   await reader.cancel();
-  return Buffer.concat(chunks);
-}
-
-async function readAll(stream: Readable): Promise<Buffer<ArrayBuffer>> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
 }

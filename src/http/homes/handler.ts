@@ -31,11 +31,15 @@ export function createHandler(
 
   const handler: Handler = (request, response, inside = request.url) =>
     new Promise((resolve) => {
-      const { url, originalUrl } = request as IncomingMessage & { originalUrl?: string };
+      const asked: IncomingMessage & { originalUrl?: string } = request;
+      const { url, originalUrl } = asked;
       open.add(response);
       // The host's own log, and what else it hangs on the end, finds its request as it was.
-      response.prependOnceListener('finish', () => Object.assign(request, { url, originalUrl }));
-      Object.assign(request, { url: inside });
+      response.prependOnceListener('finish', () => {
+        asked.url = url;
+        if (originalUrl !== undefined) asked.originalUrl = originalUrl;
+      });
+      asked.url = inside;
       response.once('close', () => {
         open.delete(response);
         resolve();

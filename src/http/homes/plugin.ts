@@ -28,6 +28,7 @@ export function createPlugin(
     const { prefix } = host;
     // By the number of its steps: what stands there may be a parameter, or in other letters.
     const steps = prefix.split('/').filter((step) => step !== '').length;
+    const plain = prefix.replace(/\/+$/, '');
     const mount = new RegExp(`^(?:https?://[^/?#]*)?(?:/[^/?]*){${steps}}`, 'i');
     for (const sentence of weakeningsOf(host, deps.config.basePath, deps.config.trustProxy.length))
       deps.log.warn({ event: 'host.weakened', weakening: sentence });
@@ -37,7 +38,9 @@ export function createPlugin(
 
     const handOver = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
       reply.hijack();
-      const inside = (request.raw.url ?? '/').replace(mount, '');
+      const { url = '/' } = request.raw;
+      const inside =
+        plain !== '' && url.startsWith(plain) ? url.slice(plain.length) : url.replace(mount, '');
       return handler(request.raw, reply.raw, inside.startsWith('/') ? inside : `/${inside}`);
     };
     const method = host.supportedMethods;
