@@ -1,5 +1,5 @@
 /** The packages as they are packed: what a backend, an app and a test suite install, resolve and type-check. */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
@@ -56,6 +56,25 @@ describe.each(NAMES)('%s', (name) => {
     expect(pkg).toMatchObject({ name, version: '0.2.0', license: 'MIT' });
     expect(pkg).not.toHaveProperty('private');
   });
+});
+
+test('npm pack in a clean clone builds first, and packs the same', async () => {
+  const clone = join(packed.folder, 'clone');
+  const made = /\/(?:node_modules|dist|\.git|\.reports|\.screenshots|coverage)(?:\/|$)/;
+  await cp(ROOT, clone, {
+    recursive: true,
+    filter: (source) => !made.test(`/${source.slice(ROOT.length)}`),
+  });
+  await symlink(join(ROOT, 'node_modules'), join(clone, 'node_modules'));
+  const listed = async (tarball: string) =>
+    (await run('tar', ['-tzf', tarball])).stdout.trim().split('\n').toSorted();
+  const FOLDERS = { readdress: '.', '@readdress/client': 'client', 'auth0-stand-in': 'stand-ins' };
+  for (const name of NAMES) {
+    const file = `${name.replace('@', '').replace('/', '-')}-0.2.0.tgz`;
+    const args = ['pack', '--offline', '--pack-destination', clone];
+    await run('npm', args, { cwd: join(clone, FOLDERS[name]) });
+    expect(await listed(join(clone, file)), name).toEqual(await listed(join(packed.folder, file)));
+  }
 });
 
 test('the client has no dependencies', async () => {

@@ -45,7 +45,7 @@ export async function packAll(): Promise<Packed> {
 
   const server = join(folder, 'server');
   await mkdir(server);
-  for (const name of ['package.json', 'README.md', 'LICENSE', 'docs', 'auth0', '.env.example'])
+  for (const name of 'package.json README.md LICENSE docs auth0 deploy .env.example'.split(' '))
     await cp(join(ROOT, name), join(server, name), { recursive: true });
   const dist = join(server, 'dist');
   // The rest of the service is there to be packed; its types are checked elsewhere.
