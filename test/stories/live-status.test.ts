@@ -208,6 +208,35 @@ describe('a stream', () => {
     expect(stream.statuses()).toEqual(['pending', 'canceled']);
   }, 30_000);
 
+  test('tells of a confirmation also when the end came before anybody looked', async () => {
+    const world = await startWorld({ workers: false });
+    const asked = await ask(world, addPerson(world, OLD), NEW);
+    const stream = await follow(world.api, asked);
+    await untilStatuses(stream, ['pending']);
+    const key = `${world.prefix}:change:${asked.id}`;
+    const [version] = (await world.redis.get(key))!.split(' ');
+    const confirmedAt = world.now();
+    const rejected = {
+      ...(await recordOf(world, asked.id)),
+      status: 'rejected',
+      reason: 'email-taken',
+      agreed: { new: confirmedAt },
+      confirmedAt,
+      closedAt: confirmedAt + 1,
+    };
+    const sealed = sealerOf(world).seal(JSON.stringify(rejected), asked.id);
+    await world.redis.set(key, `${Number(version) + 2} 1 ${sealed}`);
+    await world.redis.publish(`${world.prefix}:changed`, asked.id);
+
+    expect(await stream.ended).toBe(true);
+    expect(stream.statuses()).toEqual(['pending', 'confirmed', 'rejected']);
+    const [, confirmed, last] = stream.events.map(({ data }) => data);
+    expect(confirmed).not.toHaveProperty('reason');
+    expect(last.reason).toBe('email-taken');
+    const ids = stream.events.map(({ id }) => Number(id));
+    expect(ids).toEqual(ids.toSorted((a, b) => a - b));
+  });
+
   test('ends with the access token that opened it, and tells the app to come back', async () => {
     const world = await startWorld({ workers: false });
     const asked = await ask(world, addPerson(world, OLD), NEW);

@@ -89,12 +89,17 @@ function follow(
   found: Found<EmailChange>,
   stream: PassThrough,
 ): { look: () => void; stop: () => void } {
-  let shown = { version: 0, view: '' };
+  let shown = { version: 0, view: '', status: found.value.status };
   const show = ({ value, version }: Found<EmailChange>) => {
     const view = JSON.stringify(viewOf(value, deps.now()));
     if (version <= shown.version || view === shown.view || stream.writableEnded) return;
-    shown = { version, view };
-    stream.write(`id: ${version}\nevent: change\ndata: ${view}\n\n`);
+    const tell = (id: number, data: string) =>
+      stream.write(`id: ${id}\nevent: change\ndata: ${data}\n\n`);
+    // Two transitions may have come before one look.
+    if (shown.status === 'pending' && wasConfirmed(value))
+      tell(version - 1, JSON.stringify(viewOf(asConfirmed(value), deps.now())));
+    shown = { version, view, status: value.status };
+    tell(version, view);
     if (!isOpen(value) && !undoUnderWay(value)) stream.end();
   };
   const look = () => {
@@ -114,6 +119,16 @@ function follow(
   // Between the read and the subscription something may have happened.
   look();
   return { look, stop };
+}
+
+/** Whether it was confirmed once, and is more than that by now. */
+const wasConfirmed = ({ status, confirmedAt }: EmailChange): boolean =>
+  confirmedAt !== undefined && status !== 'pending' && status !== 'confirmed';
+
+/** The change as it was when it had been confirmed, and nothing had come of it yet. */
+function asConfirmed(change: EmailChange): EmailChange {
+  const { reason: _, committedAt: _at, closedAt: _closed, undo: _undo, ...confirmed } = change;
+  return { ...confirmed, status: 'confirmed' };
 }
 
 /** A stream is as good as the token that opened it. */
