@@ -127,7 +127,8 @@ export function createView(
     const inUnits = (count: number, unit: Intl.RelativeTimeFormatUnit): string =>
       text.replace('{left}', format.format(Math.round(count), unit));
     if (seconds < 90) return inUnits(seconds, 'second');
-    if (seconds < 5400) return inUnits(seconds / 60, 'minute');
+    // An hour is not said as sixty minutes, an hour and a quarter is said in minutes.
+    if (seconds < 5400 && Math.round(seconds / 60) !== 60) return inUnits(seconds / 60, 'minute');
     return seconds < 129_600 ? inUnits(seconds / 3600, 'hour') : inUnits(seconds / 86_400, 'day');
   }
 

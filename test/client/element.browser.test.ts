@@ -32,7 +32,7 @@ describeInBrowser('the element', ({ open }) => {
       await picture(page, 'element-form');
       await ask(page);
       await expectText(page, MAILED);
-      await expectText(page, 'The link expires in 60 minutes.');
+      await expectText(page, 'The link expires in 1 hour.');
       expect(await field(page).isVisible()).toBe(false);
       await picture(page, 'element-pending');
 
@@ -252,7 +252,7 @@ describeInBrowser('the element', ({ open }) => {
       await inElement(page, `element.strings = ${JSON.stringify(words)}`);
       await page.getByLabel(words.emailLabel).fill(NEW);
       await button(page, words.emailSubmit).click();
-      await expectText(page, 'Der Link läuft in 60 Minuten ab.');
+      await expectText(page, 'Der Link läuft in 1 Stunde ab.');
       const mail = await host.world.inbox.waitFor({ to: NEW });
       expect(mail.subject).toBe(message('de', 'mail.confirm.subject', { brand: 'Acme' }));
     });
@@ -283,7 +283,7 @@ describeInBrowser('the element', ({ open }) => {
       host.html = host.html.replace('lang="en"', 'lang="en_US"');
       const page = await host.open(await tab());
       await ask(page);
-      await expectText(page, /expires in 60 minutes/);
+      await expectText(page, /expires in 1 hour/);
     });
   });
 

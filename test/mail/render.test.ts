@@ -209,7 +209,7 @@ test('a notice says when it was asked for and from where, and never more than is
 test('an undo deadline is a date, in the zone of its reader', () => {
   const late = { ...FACTS, undoUntil: Date.UTC(2026, 7, 24, 23, 0), zone: 'Asia/Tokyo' };
   expect(renderMail('changed', 'en', late).text).toContain(
-    'You can undo this until:\n    August 25, 2026\n',
+    'Can be undone until:\n    August 25, 2026\n',
   );
 });
 
