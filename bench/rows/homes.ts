@@ -7,7 +7,7 @@ import { callAll, type Call } from '../load.ts';
 import { onCore, startMeasured, type Measured } from '../processes.ts';
 import { newAddress, openStage, requestOf, type Stage } from '../stage.ts';
 
-const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 15);
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 9);
 const CALLS = 400;
 const COLD_STARTS = 7;
 const HOMES = ['plugin', 'handler', 'fetch', 'echo'] as const;

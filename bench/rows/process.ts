@@ -4,8 +4,8 @@ import { spread, type Row } from '../figures.ts';
 import { callAll } from '../load.ts';
 import { clickOf, newAddress, openStage, requestOf } from '../stage.ts';
 
-const STARTS = 5;
-const LOAD = 2000;
+const STARTS = 3;
+const LOAD = 1000;
 
 export async function processes(): Promise<Row[]> {
   const stage = await openStage();

@@ -8,7 +8,7 @@ import { clickOf, newAddress, openStage, requestOf, type Stage } from '../stage.
 
 const CHANGES = 200;
 const SIZES = [1000, 10_000, 100_000];
-const ROUNDS = 3;
+const ROUNDS = 2;
 
 const usedMemory = async (redis: Redis): Promise<number> =>
   Number(/used_memory:(\d+)/.exec(await redis.info('memory'))![1]);
