@@ -4,8 +4,8 @@ import { Order } from './test/support/order.ts';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Suites of their own: a browser, and what is packed and installed.
-    exclude: ['test/**/*.browser.test.ts', 'test/packages.test.ts'],
+    // Suites of their own: a browser, what is packed and installed, and what is measured.
+    exclude: ['test/**/*.browser.test.ts', 'test/packages.test.ts', 'test/security/growth.test.ts'],
     globalSetup: ['test/support/redis.setup.ts'],
     sequence: { sequencer: Order },
     pool: 'forks',
