@@ -266,6 +266,8 @@ writeFileSync(
   join(ROOT, '.reports/quick-start.json'),
   JSON.stringify({ numPassedTests: passed, numFailedTests: failed, numFailedTestSuites: 0 }),
 );
+// Nothing here keeps this process alive while the private Redis is waited for.
+setInterval(() => undefined, 60_000);
 dashboard.close();
 await Promise.all([tenant.close(), inbox.close(), redis.stop()]);
 rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
